@@ -1,0 +1,19 @@
+/** Owns `strata migrate`. */
+import { openStore } from '@strata/server';
+import type { Command } from 'commander';
+import { addDataDirectory, storeOptions, type DataDirectory } from '../store-options.ts';
+
+/** Adds `strata migrate`: brings the tables to this version of Strata and says which files that took. */
+export function addMigrateCommand(program: Command): void {
+  const command = program.command('migrate').description("bring the database's tables to this version of Strata");
+  addDataDirectory(command).action(async (flags: DataDirectory) => {
+    const store = await openStore(storeOptions(flags), () => undefined);
+    try {
+      const { applied, current } = await store.service.migrate();
+      for (const name of applied) console.log(`applied ${name}`);
+      console.log(`${store.place} is up to date (${String(current.length)} migrations)`);
+    } finally {
+      await store.close();
+    }
+  });
+}

@@ -1,0 +1,176 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+const main = join(import.meta.dirname, 'main.ts');
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'strata-test-cli-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+/** Starts `strata` from its sources, in a directory of this test and without the environment of whoever runs it. */
+function start(args: readonly string[], environment: Record<string, string> = {}): ReturnType<typeof spawnStrata> {
+  const child = spawnStrata(args, environment);
+  children.push(child);
+  return child;
+}
+
+function spawnStrata(args: readonly string[], environment: Record<string, string>) {
+  return spawn(process.execPath, ['--conditions=source', main, ...args], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly errors: string;
+}
+
+async function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+  const child = start(args, environment);
+  const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode, out, errors };
+}
+
+/** Starts `strata serve` on a free port and waits for its line. */
+async function serve(
+  args: readonly string[] = [],
+): Promise<{ readonly child: ReturnType<typeof spawnStrata>; readonly line: string; readonly url: string }> {
+  const child = start(['serve', '--port', '0', ...args]);
+  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  return { child, line, url: /http:\S+/.exec(line)?.[0] ?? '' };
+}
+
+describe('strata', () => {
+  it('prints its version', async () => {
+    expect(await run(['--version'])).toEqual({ code: 0, out: '0.1.0\n', errors: '' });
+  });
+
+  it('explains itself with examples and exit codes', async () => {
+    const { code, out } = await run(['--help']);
+    expect(code).toBe(0);
+    for (const part of ['serve', 'migrate', 'Examples:', 'Exit codes:']) expect(out).toContain(part);
+  });
+
+  it.each([
+    [['unknown'], "unknown command 'unknown'"],
+    [['serve', '--unknown'], "unknown option '--unknown'"],
+    [['serve', '--port', 'http'], 'A port is a number from 0 to 65535.'],
+    [['serve', '--port', '65536'], 'A port is a number from 0 to 65535.'],
+    [['migrate', 'now'], 'too many arguments'],
+  ])('ends %j with exit code 2', async (args, message) => {
+    const { code, out, errors } = await run(args);
+    expect([code, out]).toEqual([2, '']);
+    expect(errors).toContain(message);
+  });
+
+  it('without a command shows its help and ends with exit code 2', async () => {
+    const { code, errors } = await run([]);
+    expect(code).toBe(2);
+    expect(errors).toContain('Usage: strata');
+  });
+
+  it.each([
+    [['serve', '--host', '0.0.0.0'], {}, 'so it listens only on this machine: "0.0.0.0" is not a loopback address'],
+    [['serve'], { HOST: '10.0.0.1' }, '"10.0.0.1" is not a loopback address'],
+    [['serve'], { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:9/none' }, 'The database did not answer'],
+    [['migrate'], { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:9/none' }, 'The database did not answer'],
+  ])('ends %j with exit code 1 and one line when it fails', async (args, environment, message) => {
+    const { code, out, errors } = await run(args, environment as Record<string, string>);
+    expect([code, out]).toEqual([1, '']);
+    expect(errors).toContain(message);
+    expect(errors).toMatch(/^strata: [^\n]*\n$/);
+    expect(errors).not.toContain('hunter2');
+  });
+});
+
+describe('strata migrate', () => {
+  it('applies what is missing, and nothing the second time', async () => {
+    const dataDir = join(directory, 'migrated');
+    const first = await run(['migrate', '--data-dir', dataDir]);
+    expect([first.code, first.errors]).toEqual([0, '']);
+    expect(first.out).toMatch(/^applied 001_configuration_management/);
+    const second = await run(['migrate', '--data-dir', dataDir]);
+    expect(second.out).toMatch(/^the embedded database in \S+ is up to date \(\d+ migrations?\)\n$/);
+  });
+
+  it('takes --data-dir over DATABASE_URL', async () => {
+    const environment = { DATABASE_URL: 'postgres://127.0.0.1:9/none' };
+    const { code } = await run(['migrate', '--data-dir', join(directory, 'migrated')], environment);
+    expect(code).toBe(0);
+  });
+});
+
+describe('strata serve', () => {
+  it('uses ./.strata, says so in one line, answers, and ends on SIGTERM with exit code 0', async () => {
+    const { child, line, url } = await serve();
+    expect(line).toBe(`Strata listens on ${url} (the embedded database in ./.strata)\n`);
+    const put = await fetch(`${url}/v1/layers/theme`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"value":"kept"}',
+    });
+    expect(put.status).toBe(200);
+    child.kill('SIGTERM');
+    const errors = text(child.stderr);
+    await once(child, 'close');
+    expect([child.exitCode, await errors]).toEqual([0, '']);
+
+    const again = await serve();
+    expect(await (await fetch(`${again.url}/v1/values/theme`)).json()).toMatchObject({ value: 'kept' });
+    again.child.kill('SIGINT');
+    await once(again.child, 'close');
+    expect(again.child.exitCode).toBe(0);
+  });
+
+  it('ends at once on the second signal', async () => {
+    const { child, url } = await serve();
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      'PUT /v1/layers/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+    );
+    await fetch(`${url}/healthz`);
+    child.kill('SIGTERM');
+    await expect
+      .poll(() =>
+        fetch(`${url}/healthz`).then(
+          () => 'open',
+          () => 'closed',
+        ),
+      )
+      .toBe('closed');
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGINT');
+    await once(child, 'close');
+    expect(child.exitCode).toBe(130);
+    socket.destroy();
+  });
+
+  it('says that its port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const port = String((other.address() as AddressInfo).port);
+    const { code, errors } = await run(['serve'], { PORT: port });
+    other.close();
+    expect(code).toBe(1);
+    expect(errors).toMatch(
+      /^strata: The server cannot listen on 127\.0\.0\.1, port \d+: another program listens there\.[^\n]*\n$/,
+    );
+  });
+});

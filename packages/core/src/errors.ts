@@ -1,0 +1,233 @@
+/** Owns every error that Strata raises on purpose: its code, its HTTP status and its message. */
+
+/**
+ * The error catalogue. `{name}` in a message is filled from the error's details; a message says what is wrong, with which
+ * value, and what to do next.
+ */
+export const errorCatalogue = {
+  invalid_argument: { status: 400, message: 'Invalid {argument}: {problem}.' },
+  invalid_key: {
+    status: 400,
+    message:
+      'Invalid key {key}: {problem}. A key has 1 to 255 characters, starts with a letter or digit and goes on with letters, digits and _ . : / -',
+  },
+  invalid_scope: { status: 400, message: 'Invalid scope: {problem}.' },
+  invalid_value: { status: 400, message: 'Invalid value at {path}: {problem}.' },
+  value_too_large: {
+    status: 413,
+    message: 'The value has {bytes} bytes, and {limit} are allowed. Split it over several keys.',
+  },
+  validation_failed: { status: 422, message: 'Validation failed: {problems}' },
+  scope_not_allowed: {
+    status: 422,
+    message: 'The key {key} cannot be set at scope {scope}. Its definition allows: {allowed}.',
+  },
+  would_break: {
+    status: 409,
+    message:
+      'This change would make values below it invalid: {layers}. Correct those first, or pass force to go ahead.',
+  },
+  encryption_unavailable: {
+    status: 422,
+    message:
+      'The key {key} is sensitive and this version of Strata cannot encrypt yet, so it does not store it. Keep the secret where it is for the time being.',
+  },
+  conflict: {
+    status: 409,
+    message:
+      'The value at {address} has changed: expected version {expected}, found {current}. Read it again, apply your change and retry.',
+  },
+  idempotency_conflict: {
+    status: 409,
+    message: 'The idempotency key {idempotencyKey} was used for another change. Use a new one for a new change.',
+  },
+  invalid_version: {
+    status: 400,
+    message:
+      'Invalid version {version}: {problem}. Give 4 or more digits of a version hash, a tag, HEAD, HEAD~n or @<ISO time>.',
+  },
+  ambiguous_version: {
+    status: 409,
+    message: 'The version {version} is ambiguous. It matches: {candidates}. Give more digits or a scope.',
+  },
+  version_not_found: {
+    status: 404,
+    message: 'No version {version} of {key}. List its versions with getHistory.',
+  },
+  invalid_tag: { status: 400, message: 'Invalid tag {tag}: {problem}.' },
+  tag_exists: {
+    status: 409,
+    message: 'The tag {tag} already marks version {version} of {address}. A tag never moves: choose another name.',
+  },
+  scope_cycle: { status: 409, message: 'The scope {scope} cannot be its own parent.' },
+  invalid_parent: {
+    status: 400,
+    message:
+      '{parent} cannot be the parent of {scope}: a team belongs to one org, a user to teams and orgs, an org to global.',
+  },
+  scope_not_found: {
+    status: 404,
+    message: 'The scope {scope} is not registered. Register it with registerScope.',
+  },
+  scope_in_use: {
+    status: 409,
+    message: 'The scope {scope} cannot be removed: it still has {uses}. Remove those first.',
+  },
+  locked: {
+    status: 423,
+    message:
+      '{key} is locked at {path} by {lockScope} (version {version}, revision {revision}, by {lockedBy}). Unlock it there or change it at that scope.',
+  },
+  lock_broken: {
+    status: 409,
+    message: 'The lock on {key} at {path} cannot be set: values below already differ at {layers}. Remove those first.',
+  },
+  lock_exists: {
+    status: 409,
+    message: '{key} is already locked at {path} by {lockScope}. Unlock it before locking it anew.',
+  },
+  lock_not_found: { status: 404, message: 'There is no lock on {key} at {path} of {scope}.' },
+  invalid_schema: { status: 400, message: 'The schema of {key} cannot be used: {problem}.' },
+  schema_breaks_values: {
+    status: 409,
+    message:
+      'The schema of {key} does not fit values that are stored: {layers}. Correct those first, or register it with onInvalid: "report".',
+  },
+  schema_code_missing: {
+    status: 409,
+    message:
+      'The schema of {key} has rules in code that this process does not hold. Write it from a process that calls registerSchema with that code.',
+  },
+  key_not_found: { status: 404, message: 'There is no value for {key} at {scope}.' },
+  busy: {
+    status: 503,
+    message: 'The write was tried {tries} times and lost to other writers each time. Try again.',
+  },
+  unavailable: {
+    status: 503,
+    message: 'The database did not answer: {problem}. Nothing is lost; try again when it is back.',
+  },
+  outcome_unknown: {
+    status: 503,
+    message:
+      'The connection was lost while writing, so the outcome is unknown. Repeat the call with idempotencyKey {idempotencyKey}: it is applied once.',
+  },
+  database_in_use: {
+    status: 409,
+    message:
+      'The directory {dataDir} is already open in process {pid}. An embedded database belongs to one process: close it there first.',
+  },
+  transaction_misused: { status: 500, message: 'The transaction was used wrongly: {problem}.' },
+  closed: { status: 503, message: 'The service is closed. Make a new one with createConfigurationService.' },
+  not_migrated: {
+    status: 503,
+    message:
+      'The database has no Strata tables here. Call migrate() once, or apply the files of migrations/ with psql.',
+  },
+  migration_changed: {
+    status: 500,
+    message:
+      'The migration {name} was applied with other contents than this version of Strata holds. Use the version that migrated this database, or a newer one.',
+  },
+  migration_unverified: {
+    status: 500,
+    message:
+      'The migration {name} is recorded as applied, but the schema differs: {differences}. Restore the schema or apply the file again with psql.',
+  },
+  migration_too_new: {
+    status: 500,
+    message:
+      'The database was changed by {name}, which this version of Strata cannot work with. Use a newer version of Strata.',
+  },
+  invalid_request: { status: 400, message: 'Invalid request: {problem}.' },
+  invalid_path: {
+    status: 400,
+    message: 'Invalid path {path}: {problem}. Write a key as it is, with nothing percent-encoded.',
+  },
+  malformed_json: { status: 400, message: 'The body is not JSON: {problem}.' },
+  host_not_allowed: {
+    status: 403,
+    message: 'The server answers only on this machine, and this request came {problem}. Use http://localhost.',
+  },
+  cross_site: {
+    status: 403,
+    message:
+      'A page of another site ({origin}) may not write here. Send the request from a program or from this origin.',
+  },
+  route_not_found: { status: 404, message: 'There is nothing at {path}.' },
+  method_not_allowed: { status: 405, message: '{method} is not possible at {path}. Possible are: {allowed}.' },
+  request_timeout: { status: 408, message: 'The request took too long to arrive. Send it again.' },
+  body_too_large: {
+    status: 413,
+    message: 'The body has more than {limit} bytes. Split the request into several.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    message: 'The body is {type}. Send JSON in UTF-8, uncompressed, with Content-Type: application/json.',
+  },
+  headers_too_large: { status: 431, message: 'The headers of the request are too large.' },
+  internal_error: {
+    status: 500,
+    message: 'The server failed at this request. Its log says why, under the request id {requestId}.',
+  },
+  not_loopback: {
+    status: 500,
+    message:
+      'The server has no login yet, so it listens only on this machine: {host} is not a loopback address. Use 127.0.0.1, ::1 or localhost.',
+  },
+  cannot_listen: { status: 500, message: 'The server cannot listen on {host}, port {port}: {problem}.' },
+} as const satisfies Record<string, { readonly status: number; readonly message: string }>;
+
+/** The code of an error: stable, for programs to branch on. */
+export type ErrorCode = keyof typeof errorCatalogue;
+
+type Placeholders<Message extends string> = Message extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never;
+
+/** What an error of `Code` is built from: a value for each placeholder of its message, and whatever else helps a program. */
+export type ErrorDetails<Code extends ErrorCode> = Readonly<
+  Record<Placeholders<(typeof errorCatalogue)[Code]['message']>, string | number>
+> &
+  Readonly<Record<string, unknown>>;
+
+/** Every refusal and fault of Strata: branch on `code`, show `message`, read `details`. */
+export class ConfigurationError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'ConfigurationError';
+  /** A stable word for programs. */
+  readonly code: Code;
+  /** The HTTP status with which a server answers. */
+  readonly status: number;
+  /** What the message was built from, and more: plain JSON. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: Code, details: ErrorDetails<Code>, options?: { readonly cause?: unknown }) {
+    super(fill(errorCatalogue[code].message, details), options);
+    this.code = code;
+    this.status = errorCatalogue[code].status;
+    this.details = details;
+  }
+}
+
+/** Whether `error` is a `ConfigurationError`, of the given code where one is given; also across copies of this package. */
+export function isConfigurationError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is ConfigurationError<Code> {
+  return (
+    error instanceof Error &&
+    error.name === 'ConfigurationError' &&
+    'code' in error &&
+    (code === undefined || error.code === code)
+  );
+}
+
+function fill(message: string, details: Readonly<Record<string, unknown>>): string {
+  return message.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(details[name]));
+}
+
+/** How a message names an input of any type: a text in quotes, else its type, since not everything has a text form. */
+export function describeInput(input: unknown): string {
+  if (typeof input === 'string') return JSON.stringify(input);
+  return input === null ? 'null' : typeof input;
+}

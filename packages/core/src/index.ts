@@ -1,0 +1,84 @@
+/** Lists every public name of the rules. */
+export { blameLeaves, blamePart, type Blame, type LayerVersion } from './blame.ts';
+export { canonicalJson } from './canonical.ts';
+export { closestName } from './closest.ts';
+export type { Definition, MergeStrategy } from './definition.ts';
+export { applyDiff, diff, sameJson, type Diff } from './diff.ts';
+export {
+  ConfigurationError,
+  errorCatalogue,
+  isConfigurationError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts';
+export { globMatcher } from './glob.ts';
+export { changeLevel, ImpactLevel, impactLevels } from './impact.ts';
+export {
+  deepFreeze,
+  isForbiddenName,
+  isJsonArray,
+  isJsonObject,
+  jsonText,
+  parseJsonValue,
+  propertyOf,
+  setProperty,
+  utf8Length,
+  valueLimits,
+  type JsonArray,
+  type JsonObject,
+  type JsonPrimitive,
+  type JsonValue,
+} from './json.ts';
+export { eachSubschema, knownFormats, resolveReference } from './json-schema.ts';
+export { checkJsonSchema } from './schema-check.ts';
+export { layerSchema, partOfSchema } from './layer-schema.ts';
+export { touches, type Lock } from './lock.ts';
+export {
+  candidateAt,
+  explainLayers,
+  isUnset,
+  leavesOf,
+  mergeLayers,
+  parseLayer,
+  valueAt,
+  type Leaf,
+  type OriginatedLayer,
+  type TracedLeaf,
+  type TracedValue,
+} from './merge.ts';
+export { formatPath, isWithin, parsePath, type Path } from './path.ts';
+export { isPropertywise } from './propertywise.ts';
+export { defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';
+export {
+  checkParents,
+  ConfigScope,
+  formatAddress,
+  formatScope,
+  globalScope,
+  parseId,
+  parseKey,
+  parseScope,
+  parseScopeContext,
+  resolveChain,
+  sameScope,
+  scopes,
+  type Address,
+  type ScopeContext,
+  type ScopeInput,
+  type ScopeLink,
+  type ScopeRef,
+  type ScopeRequest,
+} from './scope.ts';
+export { sensitivePaths } from './sensitive.ts';
+export {
+  parseLongHash,
+  parseTag,
+  parseVersionReference,
+  shortVersion,
+  versionDigits,
+  versionText,
+  type ConfigVersion,
+  type VersionContent,
+  type VersionOperation,
+  type VersionReference,
+} from './version.ts';

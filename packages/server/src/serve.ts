@@ -1,0 +1,86 @@
+/** Owns the running server: database, migration, HTTP, and the order in which they start and end. */
+import process from 'node:process';
+import { ConfigurationError } from '@strata/core';
+import type { FastifyInstance } from 'fastify';
+import { requireLoopback } from './loopback.ts';
+import { createServer, type ServerOptions } from './server.ts';
+import { openStore, type StoreOptions } from './store.ts';
+
+/** What `serve` takes. */
+export interface ServeOptions extends StoreOptions, Pick<ServerOptions, 'requestTimeout'> {
+  /** An address of this machine. Default: 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Default: 7420; 0 takes a free one. */
+  readonly port?: number | undefined;
+  /** How long requests under way may take once the server closes, in milliseconds. Default: 10,000. */
+  readonly closeGrace?: number;
+  /** Where the one line goes that says where it listens. Default: standard output. */
+  readonly print?: (line: string) => void;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  /** Accepts nothing more, finishes the requests under way, then ends the service and its database. May be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database, migrates it and serves it over HTTP, on this machine alone. Faults are logged as JSON lines on standard
+ * error.
+ * @throws ConfigurationError `not_loopback`, `cannot_listen`, `unavailable` when the database is away, and what `migrate` throws;
+ *   everything that was opened is closed again then.
+ */
+export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
+  const { host = '127.0.0.1', port = 7420, closeGrace = 10_000, print = printLine } = options;
+  await requireLoopback(host);
+  const logger: { onIdleError: (error: Error) => void } = { onIdleError: () => undefined };
+  const store = await openStore(options, (error) => logger.onIdleError(error));
+  try {
+    await store.service.migrate();
+    const app = createServer(store.service, {
+      logger: { level: 'warn', stream: process.stderr },
+      ...(options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout }),
+    });
+    logger.onIdleError = (error) => app.log.warn({ err: error }, 'a connection to the database was lost');
+    const url = await listen(app, host, port);
+    print(`Strata listens on ${url} (${store.place})`);
+    let closed: Promise<void> | undefined;
+    return { url, close: () => (closed ??= closeAll(app, closeGrace, () => store.close())) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw new ConfigurationError('cannot_listen', { host, port, problem: explain(error) }, { cause: error });
+  }
+}
+
+function explain(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'another program listens there. Stop that program or choose another port';
+  if (code === 'EACCES') return 'this user may not use that port. Choose one above 1023';
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function closeAll(app: FastifyInstance, grace: number, closeStore: () => Promise<void>): Promise<void> {
+  const deadline = setTimeout(() => {
+    app.server.closeAllConnections();
+  }, grace);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(deadline);
+    await closeStore();
+  }
+}
+
+function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,94 @@
+/** Owns the HTTP server as a whole: its limits, its hooks and its routes. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ConfigurationError } from '@strata/core';
+import type { ConfigurationManagementService } from '@strata/service';
+import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { answerClientError } from './client-error.ts';
+import { parseJsonBody } from './json-body.ts';
+import { answerUnknownRoute } from './not-found.ts';
+import { bodyLimit, sendProblem } from './problem.ts';
+import { guardRequest } from './request-guard.ts';
+import { explainRoutes } from './routes/explain.ts';
+import { healthRoutes } from './routes/health.ts';
+import { historyRoutes } from './routes/history.ts';
+import { layerRoutes } from './routes/layers.ts';
+import { valueRoutes } from './routes/values.ts';
+import { securityHeaders } from './security-headers.ts';
+
+/** What `createServer` takes besides the service. */
+export interface ServerOptions {
+  /** Where the server logs what goes wrong in it, as fastify takes it. Default: nowhere. */
+  readonly logger?: FastifyServerOptions['logger'];
+  /** How long a request may take to arrive, in milliseconds: its headers a third of it. Default: 30,000. */
+  readonly requestTimeout?: number;
+}
+
+/**
+ * Makes the HTTP server of a service. It listens nowhere yet: call `listen`, or `inject` in tests. It answers only requests that
+ * come from this machine, since it has no login yet, and never closes the service.
+ */
+export function createServer(service: ConfigurationManagementService, options: ServerOptions = {}): FastifyInstance {
+  const app = fastify({
+    ...limits(options.requestTimeout ?? 30_000),
+    logger: options.logger ?? false,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    // Requests that arrive on open connections while the server closes are served too, and told that the connection ends.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    clientErrorHandler: answerClientError,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(sendProblem);
+  acceptJsonOnly(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ ...securityHeaders, 'x-request-id': request.id });
+    guardRequest(request);
+  });
+  app.setNotFoundHandler(answerUnknownRoute(app));
+  for (const routes of [valueRoutes, layerRoutes, historyRoutes, explainRoutes, healthRoutes]) {
+    app.register(routes(service));
+  }
+  return app;
+}
+
+/** Bounds on what a client may hold open: a connection that says nothing, headers and bodies that trickle in. */
+function limits(requestTimeout: number) {
+  return {
+    bodyLimit,
+    requestTimeout,
+    keepAliveTimeout: 65_000,
+    http: {
+      headersTimeout: Math.ceil(requestTimeout / 3),
+      connectionsCheckingInterval: Math.min(1000, requestTimeout),
+      maxHeaderSize: 16 * 1024,
+      // The guard tells what is wrong with a Host header, and Node would answer without a body.
+      requireHostHeader: false,
+    },
+  };
+}
+
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      requirePlainUtf8(request.headers);
+      done(null, parseJsonBody(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/** @throws ConfigurationError `unsupported_media_type` for a body that is compressed or of another character set. */
+function requirePlainUtf8(headers: IncomingHttpHeaders): void {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  const type = headers['content-type'] ?? '';
+  if (encoding !== 'identity')
+    throw new ConfigurationError('unsupported_media_type', { type: `encoded as ${encoding}` });
+  if (!/^[^;]*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type))
+    throw new ConfigurationError('unsupported_media_type', { type });
+}

@@ -1,0 +1,308 @@
+-- The foundation: commits, versions, settings, scopes, schemas, locks, tags, the audit log and the one write step.
+-- Apply with `strata migrate`, or with `psql -v ON_ERROR_STOP=1 -f`; applying it again changes nothing.
+BEGIN;
+SELECT pg_advisory_xact_lock(7283640519);
+
+-- The ledger of applied migrations. The checksum of a file that psql applied is filled in by the runner.
+CREATE TABLE IF NOT EXISTS configuration_migrations (
+  name       text COLLATE "C" PRIMARY KEY,
+  checksum   text COLLATE "C",
+  breaking   boolean NOT NULL DEFAULT false,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row, locked by every write step: it orders all commits and says how far the decisions of a writer may rely on what it read.
+CREATE TABLE IF NOT EXISTS configuration_counter (
+  one               boolean PRIMARY KEY DEFAULT true CHECK (one),
+  -- The revision of the last commit: 1, 2, 3 … without gaps.
+  revision          bigint NOT NULL DEFAULT 0 CHECK (revision >= 0),
+  -- The last commit that changed what writers decide on: scopes, schemas, locks.
+  decision_revision bigint NOT NULL DEFAULT 0 CHECK (decision_revision BETWEEN 0 AND revision),
+  -- The last commit that changed a schema or a lock.
+  rules_revision    bigint NOT NULL DEFAULT 0 CHECK (rules_revision BETWEEN 0 AND decision_revision),
+  committed_at      timestamptz NOT NULL DEFAULT 'epoch'
+) WITH (fillfactor = 10);
+INSERT INTO configuration_counter DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- One atomic change by one actor with one comment.
+CREATE TABLE IF NOT EXISTS configuration_commits (
+  id              uuid PRIMARY KEY,
+  revision        bigint NOT NULL UNIQUE CHECK (revision > 0),
+  environment     text COLLATE "C" NOT NULL CHECK (length(environment) BETWEEN 1 AND 255),
+  operation       text COLLATE "C" NOT NULL
+                  CHECK (operation IN ('change', 'scope', 'scope-removal', 'schema', 'lock', 'unlock', 'tag')),
+  -- What a commit other than 'change' is about.
+  key             text COLLATE "C",
+  scope           text COLLATE "C",
+  scope_id        text COLLATE "C",
+  actor           text COLLATE "C" NOT NULL CHECK (length(actor) BETWEEN 1 AND 255),
+  comment         text,
+  idempotency_key text COLLATE "C" NOT NULL,
+  request_digest  text COLLATE "C" NOT NULL,
+  committed_at    timestamptz NOT NULL,
+  UNIQUE (environment, idempotency_key)
+);
+CREATE INDEX IF NOT EXISTS configuration_commits_time ON configuration_commits (committed_at, revision);
+
+-- One address changed by one commit. Rows are never rewritten.
+CREATE TABLE IF NOT EXISTS configuration_versions (
+  hash          text COLLATE "C" PRIMARY KEY CHECK (hash ~ '^[0-9a-f]{64}$'),
+  commit_id     uuid NOT NULL REFERENCES configuration_commits (id),
+  revision      bigint NOT NULL CHECK (revision > 0),
+  environment   text COLLATE "C" NOT NULL,
+  key           text COLLATE "C" NOT NULL CHECK (key ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,254}$'),
+  scope         text COLLATE "C" NOT NULL CHECK (scope IN ('global', 'org', 'team', 'user')),
+  scope_id      text COLLATE "C" NOT NULL CHECK (length(scope_id) <= 255),
+  parent        text COLLATE "C" REFERENCES configuration_versions (hash),
+  operation     text COLLATE "C" NOT NULL CHECK (operation IN ('set', 'delete', 'rollback')),
+  value         json,
+  rollback_from text COLLATE "C" REFERENCES configuration_versions (hash),
+  impact_level  text COLLATE "C" NOT NULL CHECK (impact_level IN ('none', 'low', 'medium', 'high', 'critical')),
+  expires_at    timestamptz,
+  CHECK ((scope = 'global') = (scope_id = '')),
+  CHECK ((operation = 'delete') = (value IS NULL)),
+  CHECK (operation <> 'rollback' OR rollback_from IS NOT NULL),
+  CHECK (expires_at IS NULL OR value IS NOT NULL),
+  UNIQUE (environment, key, scope, scope_id, revision)
+);
+CREATE INDEX IF NOT EXISTS configuration_versions_key_revision ON configuration_versions (environment, key, revision);
+CREATE INDEX IF NOT EXISTS configuration_versions_revision ON configuration_versions (revision);
+
+-- The current version of each address; a deleted layer keeps its row, without a value.
+CREATE TABLE IF NOT EXISTS configuration_settings (
+  environment text COLLATE "C" NOT NULL,
+  key         text COLLATE "C" NOT NULL,
+  scope       text COLLATE "C" NOT NULL CHECK (scope IN ('global', 'org', 'team', 'user')),
+  scope_id    text COLLATE "C" NOT NULL,
+  version     text COLLATE "C" NOT NULL REFERENCES configuration_versions (hash),
+  revision    bigint NOT NULL,
+  value       json,
+  expires_at  timestamptz,
+  PRIMARY KEY (environment, key, scope, scope_id),
+  CHECK ((scope = 'global') = (scope_id = '')),
+  CHECK (expires_at IS NULL OR value IS NOT NULL)
+) WITH (fillfactor = 70);
+CREATE INDEX IF NOT EXISTS configuration_settings_scope ON configuration_settings (environment, scope, scope_id, key);
+CREATE INDEX IF NOT EXISTS configuration_settings_expiry ON configuration_settings (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The scope registry. A removed scope keeps its row, since links of the past name it.
+CREATE TABLE IF NOT EXISTS configuration_scopes (
+  environment      text COLLATE "C" NOT NULL,
+  scope            text COLLATE "C" NOT NULL CHECK (scope IN ('org', 'team', 'user')),
+  scope_id         text COLLATE "C" NOT NULL CHECK (length(scope_id) BETWEEN 1 AND 255),
+  name             text,
+  revision         bigint NOT NULL,
+  removed_revision bigint,
+  PRIMARY KEY (environment, scope, scope_id)
+);
+
+-- Which scope inherits from which, with the revisions between which it did.
+CREATE TABLE IF NOT EXISTS configuration_scope_parents (
+  environment  text COLLATE "C" NOT NULL,
+  scope        text COLLATE "C" NOT NULL,
+  scope_id     text COLLATE "C" NOT NULL,
+  parent_scope text COLLATE "C" NOT NULL,
+  parent_id    text COLLATE "C" NOT NULL,
+  is_primary   boolean NOT NULL,
+  position     int NOT NULL,
+  valid_from   bigint NOT NULL,
+  valid_to     bigint CHECK (valid_to > valid_from),
+  PRIMARY KEY (environment, scope, scope_id, parent_scope, parent_id, valid_from),
+  FOREIGN KEY (environment, scope, scope_id) REFERENCES configuration_scopes,
+  FOREIGN KEY (environment, parent_scope, parent_id) REFERENCES configuration_scopes,
+  CHECK ((scope, parent_scope) IN (('team', 'org'), ('user', 'team'), ('user', 'org')))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS configuration_scope_parents_current
+  ON configuration_scope_parents (environment, scope, scope_id, position) WHERE valid_to IS NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS configuration_scope_parents_primary
+  ON configuration_scope_parents (environment, scope, scope_id) WHERE valid_to IS NULL AND is_primary;
+CREATE INDEX IF NOT EXISTS configuration_scope_parents_children
+  ON configuration_scope_parents (environment, parent_scope, parent_id) WHERE valid_to IS NULL;
+
+-- The definitions of keys, with the revisions between which they held.
+CREATE TABLE IF NOT EXISTS configuration_schemas (
+  environment text COLLATE "C" NOT NULL,
+  key         text COLLATE "C" NOT NULL,
+  definition  json NOT NULL,
+  digest      text COLLATE "C" NOT NULL,
+  created_by  text COLLATE "C" NOT NULL,
+  valid_from  bigint NOT NULL,
+  valid_to    bigint CHECK (valid_to > valid_from),
+  PRIMARY KEY (environment, key, valid_from)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS configuration_schemas_current
+  ON configuration_schemas (environment, key) WHERE valid_to IS NULL;
+
+-- What a scope forbids the scopes below it to change, with the revisions between which it did.
+CREATE TABLE IF NOT EXISTS configuration_locks (
+  environment text COLLATE "C" NOT NULL,
+  key         text COLLATE "C" NOT NULL,
+  scope       text COLLATE "C" NOT NULL CHECK (scope IN ('global', 'org', 'team')),
+  scope_id    text COLLATE "C" NOT NULL,
+  path        text COLLATE "C" NOT NULL,
+  version     text COLLATE "C" REFERENCES configuration_versions (hash),
+  locked_by   text COLLATE "C" NOT NULL,
+  locked_at   timestamptz NOT NULL,
+  comment     text,
+  valid_from  bigint NOT NULL,
+  valid_to    bigint CHECK (valid_to > valid_from),
+  PRIMARY KEY (environment, key, scope, scope_id, path, valid_from),
+  CHECK ((scope = 'global') = (scope_id = ''))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS configuration_locks_current
+  ON configuration_locks (environment, key, scope, scope_id, path) WHERE valid_to IS NULL;
+
+-- Names of versions. A name marks at most one version of an address, and never moves.
+CREATE TABLE IF NOT EXISTS configuration_tags (
+  environment text COLLATE "C" NOT NULL,
+  tag         text COLLATE "C" NOT NULL CHECK (tag ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,254}$' AND tag !~ '^[0-9a-fA-F]{1,64}$'),
+  key         text COLLATE "C" NOT NULL,
+  scope       text COLLATE "C" NOT NULL,
+  scope_id    text COLLATE "C" NOT NULL,
+  version     text COLLATE "C" NOT NULL REFERENCES configuration_versions (hash),
+  description text,
+  created_by  text COLLATE "C" NOT NULL,
+  created_at  timestamptz NOT NULL,
+  revision    bigint NOT NULL,
+  PRIMARY KEY (environment, tag, key, scope, scope_id)
+);
+CREATE INDEX IF NOT EXISTS configuration_tags_version ON configuration_tags (version);
+
+-- Who did what, when: a row for every write, in the step of that write.
+CREATE TABLE IF NOT EXISTS configuration_audit_log (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  environment text COLLATE "C" NOT NULL,
+  revision    bigint,
+  operation   text COLLATE "C" NOT NULL,
+  config_key  text COLLATE "C",
+  scope       text COLLATE "C",
+  scope_id    text COLLATE "C",
+  user_id     text COLLATE "C" NOT NULL,
+  success     boolean NOT NULL,
+  metadata    jsonb NOT NULL DEFAULT '{}',
+  ip          text,
+  user_agent  text,
+  request_id  text,
+  created_at  timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS configuration_audit_log_key ON configuration_audit_log (config_key, created_at);
+CREATE INDEX IF NOT EXISTS configuration_audit_log_user ON configuration_audit_log (user_id, created_at);
+
+CREATE OR REPLACE FUNCTION configuration_refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $function$
+BEGIN
+  RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
+END
+$function$;
+CREATE OR REPLACE TRIGGER configuration_commits_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+  ON configuration_commits FOR EACH STATEMENT EXECUTE FUNCTION configuration_refuse_rewrite();
+CREATE OR REPLACE TRIGGER configuration_versions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+  ON configuration_versions FOR EACH STATEMENT EXECUTE FUNCTION configuration_refuse_rewrite();
+CREATE OR REPLACE TRIGGER configuration_audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+  ON configuration_audit_log FOR EACH STATEMENT EXECUTE FUNCTION configuration_refuse_rewrite();
+
+-- The one write step. Its first statement waits for the counter, so that every later one sees all that was committed before; any
+-- difference from what the writers decided on raises 40001 and rolls all back, the counter included.
+--   c_…  commits; those that are not a 'change' name what they are about in c_key, c_scope, c_scope_id
+--   v_…  versions, in order; v_commit is the number of their commit
+--   h_…  the number of the last version of each address
+--   d_…  the heads that decisions relied on: own ones and ancestors, absent ones too (d_version null)
+--   w_…  keys of which no version may be newer than w_revision
+CREATE OR REPLACE FUNCTION configuration_write(
+  in_environment text, in_decision bigint, in_decides boolean, in_rules boolean,
+  c_id uuid[], c_operation text[], c_key text[], c_scope text[], c_scope_id text[], c_actor text[], c_comment text[],
+  c_idempotency_key text[], c_request_digest text[], c_metadata text[], c_ip text[], c_user_agent text[], c_request_id text[],
+  v_commit int[], v_hash text[], v_key text[], v_scope text[], v_scope_id text[], v_parent text[], v_operation text[],
+  v_value text[], v_rollback_from text[], v_impact_level text[], v_expires_at timestamptz[],
+  h_version int[],
+  d_key text[], d_scope text[], d_scope_id text[], d_version text[],
+  w_key text[], w_revision bigint[]
+) RETURNS TABLE (base_revision bigint, committed_at timestamptz) LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+  base bigint;
+  now_at timestamptz;
+  written int;
+BEGIN
+  UPDATE configuration_counter AS c SET
+    revision = c.revision + cardinality(c_id),
+    decision_revision = CASE WHEN in_decides THEN c.revision + cardinality(c_id) ELSE c.decision_revision END,
+    rules_revision = CASE WHEN in_rules THEN c.revision + cardinality(c_id) ELSE c.rules_revision END,
+    committed_at = greatest(date_trunc('milliseconds', clock_timestamp()), c.committed_at)
+  WHERE c.decision_revision = in_decision
+  RETURNING c.revision - cardinality(c_id), c.committed_at INTO base, now_at;
+  IF base IS NULL THEN
+    RAISE EXCEPTION 'decision moved' USING ERRCODE = 'serialization_failure';
+  END IF;
+
+  IF EXISTS (
+    SELECT FROM unnest(d_key, d_scope, d_scope_id, d_version) AS d (key, scope, scope_id, version)
+    WHERE (
+      SELECT s.version FROM configuration_settings AS s
+      WHERE s.environment = in_environment AND s.key = d.key AND s.scope = d.scope AND s.scope_id = d.scope_id
+    ) IS DISTINCT FROM d.version
+  ) THEN
+    RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure';
+  END IF;
+
+  IF EXISTS (
+    SELECT FROM unnest(w_key, w_revision) AS w (key, revision)
+    WHERE EXISTS (
+      SELECT FROM configuration_versions AS v
+      WHERE v.environment = in_environment AND v.key = w.key AND v.revision > w.revision
+    )
+  ) THEN
+    RAISE EXCEPTION 'key moved' USING ERRCODE = 'serialization_failure';
+  END IF;
+
+  WITH commits AS MATERIALIZED (
+    SELECT base + c.number AS revision, c.*
+    FROM unnest(c_id, c_operation, c_key, c_scope, c_scope_id, c_actor, c_comment, c_idempotency_key, c_request_digest,
+      c_metadata, c_ip, c_user_agent, c_request_id) WITH ORDINALITY AS c (id, operation, key, scope, scope_id, actor, comment,
+      idempotency_key, request_digest, metadata, ip, user_agent, request_id, number)
+  ), versions AS MATERIALIZED (
+    SELECT v.*
+    FROM unnest(v_commit, v_hash, v_key, v_scope, v_scope_id, v_parent, v_operation, v_value, v_rollback_from, v_impact_level,
+      v_expires_at) WITH ORDINALITY AS v (commit, hash, key, scope, scope_id, parent, operation, value, rollback_from,
+      impact_level, expires_at, number)
+  ), inserted_commits AS (
+    INSERT INTO configuration_commits (id, revision, environment, operation, key, scope, scope_id, actor, comment,
+      idempotency_key, request_digest, committed_at)
+    SELECT c.id, c.revision, in_environment, c.operation, c.key, c.scope, c.scope_id, c.actor, c.comment, c.idempotency_key,
+      c.request_digest, now_at FROM commits AS c
+  ), inserted_versions AS (
+    INSERT INTO configuration_versions (hash, commit_id, revision, environment, key, scope, scope_id, parent, operation, value,
+      rollback_from, impact_level, expires_at)
+    SELECT v.hash, c_id[v.commit], base + v.commit, in_environment, v.key, v.scope, v.scope_id, v.parent, v.operation,
+      v.value::json, v.rollback_from, v.impact_level, v.expires_at
+    FROM versions AS v ORDER BY v.number
+  ), inserted_audit AS (
+    INSERT INTO configuration_audit_log (environment, revision, operation, config_key, scope, scope_id, user_id, success,
+      metadata, ip, user_agent, request_id, created_at)
+    SELECT in_environment, base + v.commit, CASE WHEN v.rollback_from IS NULL THEN v.operation ELSE 'rollback' END, v.key,
+      v.scope, v.scope_id, c.actor, true,
+      jsonb_build_object('version', left(v.hash, 16), 'parent', left(v.parent, 16), 'commit', c.id, 'comment', c.comment)
+        || c.metadata::jsonb,
+      c.ip, c.user_agent, c.request_id, now_at
+    FROM versions AS v JOIN commits AS c ON c.number = v.commit
+    UNION ALL
+    SELECT in_environment, c.revision, c.operation, c.key, c.scope, c.scope_id, c.actor, true,
+      jsonb_build_object('commit', c.id, 'comment', c.comment) || c.metadata::jsonb, c.ip, c.user_agent, c.request_id, now_at
+    FROM commits AS c WHERE c.operation <> 'change'
+  ), heads AS (
+    INSERT INTO configuration_settings AS s (environment, key, scope, scope_id, version, revision, value, expires_at)
+    SELECT in_environment, v.key, v.scope, v.scope_id, v.hash, base + v.commit, v.value::json, v.expires_at
+    FROM unnest(h_version) AS h (number) JOIN versions AS v USING (number)
+    ON CONFLICT (environment, key, scope, scope_id) DO UPDATE
+      SET version = excluded.version, revision = excluded.revision, value = excluded.value, expires_at = excluded.expires_at
+    RETURNING 1
+  )
+  SELECT count(*) INTO written FROM heads;
+  IF written <> cardinality(h_version) THEN
+    RAISE EXCEPTION 'only % of % heads were written', written, cardinality(h_version) USING ERRCODE = 'data_corrupted';
+  END IF;
+  RETURN QUERY SELECT base, now_at;
+END
+$function$;
+
+INSERT INTO configuration_migrations (name) VALUES ('001_configuration_management') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,42 @@
+/** Owns what all features of one service share. */
+import { ConfigurationError } from '@strata/core';
+import type { EffectiveValueCache } from './cache.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { Database } from './db/database.ts';
+import type { Feed } from './feed.ts';
+import type { HeadMemory } from './heads.ts';
+import type { Lane } from './lane.ts';
+import type { RuleBook } from './rules.ts';
+
+/** What all features of one service share. */
+export interface Context {
+  readonly db: Database;
+  /** Whether the adapter is the service's own, to be closed with it. */
+  readonly ownsDatabase: boolean;
+  readonly environment: string;
+  /** Absent when the cache is turned off. */
+  readonly cache: EffectiveValueCache | undefined;
+  readonly ruleBook: RuleBook;
+  readonly memory: HeadMemory;
+  readonly lane: Lane;
+  readonly queue: CommitQueue;
+  readonly feed: Feed;
+  /** Reads under way, by what they read, so that callers at once share one. */
+  readonly flights: Map<string, Promise<void>>;
+  closed: boolean;
+}
+
+/** Refuses work after `close`, and starts the background work with the first call that needs the database. */
+export function begin(context: Context): void {
+  if (context.closed) throw new ConfigurationError('closed', {});
+  context.feed.start();
+}
+
+/** Refuses further work, waits for what is under way, and ends what the service opened. */
+export async function close(context: Context): Promise<void> {
+  if (context.closed) return;
+  context.closed = true;
+  await context.feed.stop();
+  await context.lane.idle();
+  if (context.ownsDatabase) await context.db.close();
+}

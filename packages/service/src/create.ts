@@ -1,0 +1,92 @@
+/** Owns the making of a service: which parts it has and how they know each other. */
+import { ConfigurationError, parseId } from '@strata/core';
+import { EffectiveValueCache } from './cache.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { bindService, type ConfigurationManagementService } from './configuration-management-service.ts';
+import type { Context } from './context.ts';
+import type { Database } from './db/database.ts';
+import { postgresDatabase } from './db/postgres.ts';
+import type { PostgresPool } from './db/postgres-pool.ts';
+import { Feed } from './feed.ts';
+import { HeadMemory } from './heads.ts';
+import { Lane } from './lane.ts';
+import { RuleBook } from './rules.ts';
+
+/** What `createConfigurationService` takes besides the database. */
+export interface ServiceOptions {
+  /** Whether effective values are kept in memory. Default: true. */
+  readonly cacheEnabled?: boolean;
+  /** How long a value may be served from memory, in seconds, however right it seems. Default: 300. */
+  readonly cacheTtl?: number;
+  /** How many effective values are kept in memory. Default: 10,000. */
+  readonly cacheMaxEntries?: number;
+  /** The separate set of values that this service works on. Default: `default`. */
+  readonly environment?: string;
+  /** How often commits of other processes are looked for, in milliseconds: the longest time a read may lag behind them. Default: 1,000. */
+  readonly pollInterval?: number;
+  /** Whether named prepared statements are used; turn it off behind a pooler that hands out connections per transaction. Default: true. */
+  readonly prepare?: boolean;
+}
+
+const optionNames: ReadonlySet<string> = new Set<keyof ServiceOptions>([
+  'cacheEnabled',
+  'cacheTtl',
+  'cacheMaxEntries',
+  'environment',
+  'pollInterval',
+  'prepare',
+]);
+
+/**
+ * Makes a service on a `pg` pool of the caller's, or on an embedded database. Touches nothing yet: the first call that needs the
+ * database does, and `close()` ends only what the service itself opened.
+ * @throws ConfigurationError `invalid_argument` for an option that does not exist or has no sensible value.
+ */
+export function createConfigurationService(
+  poolOrDatabase: PostgresPool | Database,
+  options: ServiceOptions = {},
+): ConfigurationManagementService {
+  checkOptions(options);
+  const {
+    cacheEnabled = true,
+    cacheTtl = 300,
+    cacheMaxEntries = 10_000,
+    pollInterval = 1000,
+    prepare = true,
+  } = options;
+  const environment = parseId(options.environment ?? 'default', 'environment');
+  const cache = cacheEnabled ? new EffectiveValueCache({ maxEntries: cacheMaxEntries, ttl: cacheTtl }) : undefined;
+  const context: Context = {
+    db: isDatabase(poolOrDatabase) ? poolOrDatabase : postgresDatabase(poolOrDatabase, { prepare }),
+    ownsDatabase: !isDatabase(poolOrDatabase),
+    environment,
+    cache,
+    ruleBook: new RuleBook(environment),
+    memory: new HeadMemory(),
+    lane: new Lane(),
+    queue: new CommitQueue(() => context),
+    feed: new Feed(() => context, pollInterval),
+    flights: new Map(),
+    closed: false,
+  };
+  return bindService(context, undefined);
+}
+
+function isDatabase(given: PostgresPool | Database): given is Database {
+  return 'kind' in given;
+}
+
+function checkOptions(options: ServiceOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!optionNames.has(name)) refuse(name, `there is no such option; there are ${[...optionNames].join(', ')}`);
+  }
+  for (const name of ['cacheTtl', 'cacheMaxEntries', 'pollInterval'] as const) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isFinite(value) && value > 0))
+      refuse(name, `give a number above 0, not ${String(value)}`);
+  }
+}
+
+function refuse(argument: string, problem: string): never {
+  throw new ConfigurationError('invalid_argument', { argument, problem });
+}

@@ -1,0 +1,89 @@
+/** Owns that what the embedded database acknowledges is on disk: PGlite's file system passes no sync on by itself. */
+import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { NodeFS } from '@electric-sql/pglite/nodefs';
+
+/** Start parameters with syncing on. `fdatasync`, PostgreSQL's default, does nothing inside PGlite. */
+export const durableStartParams = [
+  ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
+  ...['-c', 'fsync=on', '-c', 'wal_sync_method=fsync'],
+];
+
+type ModuleOptions = Parameters<NodeFS['init']>[1];
+
+/** What is used of Emscripten's file system over Node's. */
+interface EmscriptenFiles {
+  readonly ErrnoError: new (errno: number) => Error;
+  readonly filesystems: {
+    readonly NODEFS: {
+      readonly stream_ops: { fsync?: (stream: OpenFile) => number };
+      realPath(node: unknown): string;
+    };
+  };
+}
+
+/** An open file; a directory has no descriptor of Node's. */
+interface OpenFile {
+  readonly nfd?: number;
+  readonly node: unknown;
+}
+
+// Emscripten's number for an input/output error.
+const EIO = 29;
+
+/** The files of one instance, synced whenever PostgreSQL asks for it. */
+export class DurableFiles extends NodeFS {
+  #failure: Error | undefined;
+
+  /** The first sync that failed. After it nothing is known of what is on disk, so the instance must acknowledge nothing more. */
+  failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  override async init(pglite: PGlite, options: ModuleOptions): ReturnType<NodeFS['init']> {
+    const { emscriptenOpts } = await super.init(pglite, options);
+    // Before PostgreSQL starts, since recovery relies on syncs too.
+    const addSync = (module: { readonly FS: unknown }): void => this.#addSync(module.FS as EmscriptenFiles);
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...listOf(emscriptenOpts.preRun), addSync] } };
+  }
+
+  #addSync({ ErrnoError, filesystems: { NODEFS } }: EmscriptenFiles): void {
+    NODEFS.stream_ops.fsync = (file) => {
+      try {
+        if (file.nfd === undefined) syncPath(NODEFS.realPath(file.node));
+        else fsyncSync(file.nfd);
+        return 0;
+      } catch (error) {
+        this.#failure ??= error instanceof Error ? error : new Error(String(error));
+        // PostgreSQL understands only this error; any other passes through it unseen, and the commit would count as kept.
+        throw new ErrnoError(EIO);
+      }
+    };
+  }
+}
+
+/** Syncs a directory with all it holds. */
+export function syncTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) syncTree(path);
+    else syncPath(path);
+  }
+  syncPath(directory);
+}
+
+function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+/** Syncs one file, or a directory's own entries. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

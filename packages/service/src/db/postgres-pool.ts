@@ -1,0 +1,275 @@
+/** Owns the clients taken from a caller's pool: one at a time per call, bounded in time, given back clean or destroyed. */
+import { ConfigurationError } from '@strata/core';
+import { databaseFault, endsConnection, unavailable } from './database-fault.ts';
+import { deadlineIn, within, type Deadline } from './deadline.ts';
+import { columnParser } from './wire-values.ts';
+
+/** What is used of a `pg` Pool (8.13 or newer). */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
+  readonly idleCount?: number;
+  readonly options?: { readonly max?: number | undefined; connectionTimeoutMillis?: number | undefined };
+}
+
+/** What is used of a client of the pool. */
+export interface PostgresClient {
+  query(statement: PostgresStatement): Promise<PostgresResult>;
+  release(error?: Error | boolean): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** One statement in `pg`'s form. */
+export interface PostgresStatement {
+  text: string;
+  values?: (string | null)[];
+  name?: string;
+  types?: { getTypeParser: (oid: number) => (text: string) => unknown };
+}
+
+/** What is used of the answer; a script answers with a list. */
+export interface PostgresResult {
+  readonly rows: unknown[];
+  readonly command: string;
+}
+
+/** A client while a call has it. */
+export interface Session {
+  /** Runs a statement. @throws as `Sql.query` does. */
+  run(statement: PostgresStatement, deadline: Deadline): Promise<PostgresResult>;
+  /** Undoes an open transaction; where that fails, the client is destroyed when it is given back. */
+  rollback(): Promise<void>;
+}
+
+/** The pool as this adapter uses it. */
+export interface Sessions {
+  /** Runs `work` with a client of its own. @param deadline for getting the client. */
+  use<T>(deadline: Deadline, work: (session: Session) => Promise<T>): Promise<T>;
+  /** Refuses further use and takes this adapter's listener from the pool. */
+  close(): void;
+}
+
+/** Takes up a pool. */
+export function openSessions(pool: PostgresPool, timeoutMs: number): Sessions {
+  const stopListening = listenForErrors(pool);
+  const gate = new Gate(pool.options?.max ?? Infinity);
+  const connector = new Connector(pool);
+  let closed = false;
+  return {
+    async use(deadline, work) {
+      if (closed) throw new ConfigurationError('closed', {});
+      await gate.enter(deadline);
+      try {
+        const client = await connector.connect(deadline);
+        return await useClient(client, timeoutMs, deadline, work);
+      } finally {
+        gate.leave();
+      }
+    },
+    close() {
+      if (!closed) stopListening();
+      closed = true;
+    },
+  };
+}
+
+const watchedPools = new WeakMap<PostgresPool, { users: number; readonly listener: () => void }>();
+
+/** An idle client that loses its connection makes the pool emit `error`, which ends the process where nobody listens. */
+function listenForErrors(pool: PostgresPool): () => void {
+  const watched = watchedPools.get(pool) ?? { users: 0, listener: () => undefined };
+  watchedPools.set(pool, watched);
+  watched.users += 1;
+  if (watched.users === 1) pool.on('error', watched.listener);
+  return () => {
+    watched.users -= 1;
+    if (watched.users === 0) pool.off('error', watched.listener);
+  };
+}
+
+/**
+ * Lets through as many calls as the pool has clients. A call that waits inside the pool would get a client whose connecting
+ * nothing bounds; one that is stuck there would take its place in the pool for good.
+ */
+class Gate {
+  readonly #waiting = new Set<() => void>();
+  #free: number;
+
+  constructor(size: number) {
+    this.#free = size;
+  }
+
+  async enter(deadline: Deadline): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    let enter: () => void = () => undefined;
+    const turn = new Promise<void>((resolve) => {
+      enter = resolve;
+      this.#waiting.add(enter);
+    });
+    await within(turn, deadline.left(), noClient).catch((error: unknown) => {
+      // A turn that came in the same moment goes to the next.
+      if (!this.#waiting.delete(enter)) this.leave();
+      throw unavailable(error, false);
+    });
+  }
+
+  leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free += 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+}
+
+const noClient = (): Error => new Error('all connections of the pool stayed in use');
+
+/** Takes clients from the pool, in time. */
+class Connector {
+  readonly #pool: PostgresPool;
+  /** Calls that were promised an idle client: the pool hands it out a tick later. */
+  readonly #claims = new Set<Promise<PostgresClient>>();
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool;
+  }
+
+  async connect(deadline: Deadline): Promise<PostgresClient> {
+    let connecting: Promise<PostgresClient> | undefined;
+    try {
+      // Checked anew right before starting, since others go on while this waits.
+      for (let claim = this.#claim(); claim !== undefined; claim = this.#claim()) await settled(claim, deadline);
+      const isIdle = this.#idle() > 0;
+      connecting = this.#start(deadline.left());
+      if (isIdle) this.#claims.add(connecting);
+      return await within(connecting, deadline.left(), noConnection);
+    } catch (error) {
+      void connecting?.then(
+        (client) => client.release(),
+        () => undefined,
+      );
+      throw databaseFault(error, false);
+    } finally {
+      if (connecting !== undefined) this.#claims.delete(connecting);
+    }
+  }
+
+  /** A call beyond the idle clients would make the pool connect on its own, later, when nothing bounds it any more. */
+  #claim(): Promise<PostgresClient> | undefined {
+    const [first] = this.#claims;
+    return this.#idle() > this.#claims.size ? undefined : first;
+  }
+
+  #idle(): number {
+    return this.#pool.idleCount ?? 0;
+  }
+
+  /**
+   * Starts connecting with this deadline, where the pool has none or a longer one, so that the pool itself gives up a connection
+   * that is never answered. The pool reads its option at once; for every other use it stays as the caller set it.
+   */
+  #start(ms: number): Promise<PostgresClient> {
+    const { options } = this.#pool;
+    const own = options?.connectionTimeoutMillis;
+    if (options === undefined || Object.isFrozen(options) || (own !== undefined && own > 0 && own <= ms)) {
+      return this.#pool.connect();
+    }
+    options.connectionTimeoutMillis = Math.max(1, Math.ceil(ms));
+    try {
+      return this.#pool.connect();
+    } finally {
+      if (own === undefined) delete options.connectionTimeoutMillis;
+      else options.connectionTimeoutMillis = own;
+    }
+  }
+}
+
+async function settled(promise: Promise<unknown>, deadline: Deadline): Promise<void> {
+  const either = promise.then(
+    () => undefined,
+    () => undefined,
+  );
+  await within(either, deadline.left(), noConnection);
+}
+
+const noConnection = (): Error => new Error('no connection in time');
+
+async function useClient<T>(
+  client: PostgresClient,
+  timeoutMs: number,
+  deadline: Deadline,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const checkedOut = new CheckedOutClient(client, timeoutMs);
+  try {
+    await checkedOut.prepareSession(deadline);
+    return await work(checkedOut);
+  } finally {
+    await checkedOut.giveBack();
+  }
+}
+
+/** The date style of each client's session where it is not ISO, which alone can be read without guessing. */
+const dateStyles = new WeakMap<PostgresClient, string | null>();
+
+class CheckedOutClient implements Session {
+  readonly #client: PostgresClient;
+  readonly #timeoutMs: number;
+  #failure: Error | undefined;
+
+  constructor(client: PostgresClient, timeoutMs: number) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    client.on('error', this.#onError);
+  }
+
+  async run(statement: PostgresStatement, deadline: Deadline): Promise<PostgresResult> {
+    if (this.#failure !== undefined) throw unavailable(this.#failure, false);
+    try {
+      return await within(this.#client.query(statement), deadline.left(), () => new Error('no answer in time'));
+    } catch (error) {
+      if (endsConnection(error)) this.#onError(error);
+      throw databaseFault(error, true);
+    }
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    await this.run({ text: 'ROLLBACK' }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
+  }
+
+  /** Makes times readable; what it changes is put back in `giveBack`. */
+  async prepareSession(deadline: Deadline): Promise<void> {
+    let style = dateStyles.get(this.#client);
+    if (style === undefined) {
+      const { rows } = await this.run({ text: "SELECT current_setting('datestyle')", types: columnTypes }, deadline);
+      const current = String(Object.values(rows[0] ?? {})[0]);
+      style = current.startsWith('ISO') ? null : current;
+      dateStyles.set(this.#client, style);
+    }
+    if (style !== null) await this.run({ text: 'SET datestyle TO ISO' }, deadline);
+  }
+
+  async giveBack(): Promise<void> {
+    const style = dateStyles.get(this.#client) ?? null;
+    if (style !== null && this.#failure === undefined) {
+      await this.run({ text: `SET datestyle TO ${style}` }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
+    }
+    this.#client.release(this.#failure);
+    this.#client.off('error', this.#onError);
+  }
+
+  readonly #onError = (error: unknown): void => {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+  };
+}
+
+/** Reads columns the same way whatever parsers the caller's pool has. */
+export const columnTypes = { getTypeParser: columnParser };

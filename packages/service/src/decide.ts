@@ -1,0 +1,274 @@
+/** Owns the decision on a write: whether it may be made on the heads that a view shows, and which versions it makes. */
+import {
+  changeLevel,
+  ConfigurationError,
+  formatAddress,
+  formatPath,
+  formatScope,
+  jsonText,
+  mergeLayers,
+  sameJson,
+  sameScope,
+  shortVersion,
+  touches,
+  type Address,
+  type ImpactLevel,
+  type JsonValue,
+  type Lock,
+  type ScopeRef,
+} from '@strata/core';
+import { describeLayers, findNewlyBroken } from './below.ts';
+import type { BrokenLayer, ValidationProblem } from './configuration-management-service.ts';
+import type { Context } from './context.ts';
+import { hashVersion } from './digest.ts';
+import type { HeadView } from './heads.ts';
+import type { Rule, Rules } from './rules.ts';
+import type { Head } from './store/settings.ts';
+import type { NewCommit, NewVersion, SeenHead } from './store/write.ts';
+import { validationError } from './validation.ts';
+
+/** One change of one address that a caller asks for. */
+export interface ValueChange extends Address {
+  /** The new layer; undefined to remove it. */
+  readonly value: JsonValue | undefined;
+  readonly expected?: Expectation | undefined;
+  readonly expiresAt?: Date | undefined;
+  /** The full hash of the version that is put back. */
+  readonly rollbackFrom?: string | undefined;
+  /** Whether removing what is not there is a refusal rather than no change. */
+  readonly mustExist?: boolean;
+}
+
+/** The head that a caller says to have seen. */
+export interface Expectation {
+  /** As the caller wrote it. */
+  readonly text: string;
+  /** The beginning of the hash; null for "no value". */
+  readonly prefix: string | null;
+}
+
+/** A commit of value changes that waits for its decision. */
+export interface Intent {
+  readonly commit: NewCommit;
+  readonly changes: readonly ValueChange[];
+  /** Whether it goes ahead although values below become invalid. */
+  readonly force: boolean;
+}
+
+/** What was decided on one change: a new version, or that the head already is what was asked for. */
+export type Outcome =
+  | { readonly kind: 'unchanged'; readonly head: Head }
+  | { readonly kind: 'version'; readonly version: Omit<NewVersion, 'commit'>; readonly value: JsonValue | undefined };
+
+/** An accepted intent. */
+export interface Decision {
+  readonly outcomes: readonly Outcome[];
+  /** The heads that it relied on. */
+  readonly seen: readonly SeenHead[];
+  /** Keys of which no layer may have changed since the revision given. */
+  readonly quiet: ReadonlyMap<string, number>;
+  /** What it breaks below and was forced to. */
+  readonly broken: readonly BrokenLayer[];
+}
+
+/** Whether deciding on the intent may have to read layers below it, which a shared step cannot do. */
+export function isWide(intent: Intent, rules: Rules): boolean {
+  return intent.changes.some(({ key, scope }) => {
+    const rule = rules.byKey.get(key);
+    return rule !== undefined && !rule.validator.propertywise && scope !== 'user';
+  });
+}
+
+/** Whether a decision needs the layers above a change, and not only its own head. */
+export function needsAncestors(key: string, rules: Rules): boolean {
+  const rule = rules.byKey.get(key);
+  return rule !== undefined && !rule.validator.propertywise;
+}
+
+/**
+ * Decides on an intent. The view must hold the heads of all its chains; it is left as it was, the changes lie in `after`.
+ * @throws ConfigurationError for every refusal.
+ */
+export async function decide(
+  context: Context,
+  view: HeadView,
+  intent: Intent,
+): Promise<{ decision: Decision; after: HeadView }> {
+  const after = view.fork();
+  const outcomes = intent.changes.map((change) => decideChange(context.environment, view, after, intent, change));
+  const written = intent.changes.filter((_, index) => outcomes[index]?.kind === 'version');
+  checkEffective(after, written);
+  const { broken, quiet } = await findNewlyBroken(context, view, after, written);
+  if (broken.length > 0 && !intent.force) {
+    throw new ConfigurationError('would_break', { layers: describeLayers(broken), broken });
+  }
+  return { decision: { outcomes, seen: seenBy(view, intent.changes), quiet, broken }, after };
+}
+
+function decideChange(
+  environment: string,
+  view: HeadView,
+  after: HeadView,
+  intent: Intent,
+  change: ValueChange,
+): Outcome {
+  const head = view.head(change);
+  checkExpectation(change, head);
+  if (change.value === undefined && head?.value === undefined) return decideAbsent(change, head);
+  if (head !== undefined && isSame(change, head)) return { kind: 'unchanged', head };
+  const rule = view.rules.byKey.get(change.key);
+  checkRule(rule, change);
+  checkLocks(view, change);
+  const version = newVersion(
+    environment,
+    intent.commit,
+    change,
+    head,
+    changeLevel(rule?.definition.baseImpact ?? 'low', change.scope),
+  );
+  after.set({
+    key: change.key,
+    scope: change.scope,
+    scopeId: change.scopeId,
+    hash: version.hash,
+    revision: Number.MAX_SAFE_INTEGER,
+    value: change.value,
+    expiresAt: change.expiresAt,
+  });
+  return { kind: 'version', version, value: change.value };
+}
+
+function decideAbsent(change: ValueChange, head: Head | undefined): Outcome {
+  if (head === undefined || change.mustExist === true) {
+    throw new ConfigurationError('key_not_found', { key: change.key, scope: formatScope(change) });
+  }
+  return { kind: 'unchanged', head };
+}
+
+function isSame(change: ValueChange, head: Head): boolean {
+  return (
+    change.value !== undefined &&
+    head.value !== undefined &&
+    change.expiresAt?.getTime() === head.expiresAt?.getTime() &&
+    sameJson(change.value, head.value)
+  );
+}
+
+function checkExpectation({ expected, ...address }: ValueChange, head: Head | undefined): void {
+  if (expected === undefined) return;
+  const current = head?.value === undefined ? null : head.hash;
+  if (expected.prefix === null ? current === null : (current?.startsWith(expected.prefix) ?? false)) return;
+  throw new ConfigurationError('conflict', {
+    address: formatAddress(address),
+    expected: expected.text,
+    current: current === null ? 'no value' : shortVersion(current),
+    currentVersion: current === null ? null : shortVersion(current),
+    currentValue: head?.value ?? null,
+  });
+}
+
+function checkRule(rule: Rule | undefined, { key, scope, value }: ValueChange): void {
+  if (rule === undefined) return;
+  const { definition, validator } = rule;
+  if (rule.sensitive && value !== undefined) throw new ConfigurationError('encryption_unavailable', { key });
+  if (!validator.enforcedHere && definition.withoutCode !== 'accept') {
+    throw new ConfigurationError('schema_code_missing', { key });
+  }
+  if (value === undefined) return;
+  if (definition.allowedScopes !== undefined && !definition.allowedScopes.includes(scope)) {
+    throw new ConfigurationError('scope_not_allowed', { key, scope, allowed: definition.allowedScopes.join(', ') });
+  }
+  refuseProblems(validator.layer(value));
+}
+
+function refuseProblems(problems: readonly ValidationProblem[]): void {
+  if (problems.length > 0) throw validationError(problems);
+}
+
+function checkLocks(view: HeadView, change: ValueChange): void {
+  const locks = view.rules.locks.get(change.key);
+  if (locks === undefined) return;
+  const lock = brokenLock(locks, view.chain(change), change.value, view.rules.byKey.get(change.key));
+  if (lock === undefined) return;
+  throw new ConfigurationError('locked', {
+    key: change.key,
+    path: formatPath(lock.path),
+    lockScope: formatScope(lock),
+    version: lock.version ?? 'none',
+    revision: lock.revision,
+    lockedBy: lock.lockedBy,
+  });
+}
+
+/** The first lock of a scope above the last one of `chain` that a layer there would touch. */
+export function brokenLock(
+  locks: readonly Lock[],
+  chain: readonly ScopeRef[],
+  layer: JsonValue | undefined,
+  rule: Rule | undefined,
+): Lock | undefined {
+  const above = chain.slice(0, -1);
+  const strategy = rule?.definition.merge ?? 'deep';
+  return locks.find((lock) => above.some((scope) => sameScope(scope, lock)) && touches(layer, lock.path, strategy));
+}
+
+/** The effective value at the end of a chain as a view shows it; undefined when no layer gives one. */
+export function effectiveValue(view: HeadView, key: string, chain: readonly ScopeRef[]): JsonValue | undefined {
+  const rule = view.rules.byKey.get(key);
+  const layers = chain
+    .map(({ scope, scopeId }) => view.head({ key, scope, scopeId })?.value)
+    .filter((value) => value !== undefined);
+  const merged = mergeLayers(layers, rule?.definition.merge ?? 'deep');
+  return merged === undefined || rule === undefined ? merged : rule.validator.withDefaults(merged);
+}
+
+function checkEffective(after: HeadView, changes: readonly ValueChange[]): void {
+  for (const change of changes) {
+    const validator = after.rules.byKey.get(change.key)?.validator;
+    if (validator === undefined || validator.propertywise) continue;
+    const value = effectiveValue(after, change.key, after.chain(change));
+    if (value !== undefined) refuseProblems(validator.effective(value));
+  }
+}
+
+function newVersion(
+  environment: string,
+  commit: NewCommit,
+  change: ValueChange,
+  head: Head | undefined,
+  impactLevel: ImpactLevel,
+): Omit<NewVersion, 'commit'> {
+  const { key, scope, scopeId, value, rollbackFrom, expiresAt } = change;
+  const operation = value === undefined ? 'delete' : rollbackFrom === undefined ? 'set' : 'rollback';
+  const parent = head?.hash ?? null;
+  const address = { key, scope, scopeId };
+  const named = {
+    parent,
+    environment,
+    address,
+    operation,
+    actor: commit.actor,
+    comment: commit.comment,
+    commit: commit.id,
+  } as const;
+  return {
+    ...address,
+    hash: hashVersion(named, value),
+    parent,
+    operation,
+    value: value === undefined ? null : jsonText(value),
+    rollbackFrom: rollbackFrom ?? null,
+    impactLevel,
+    expiresAt: expiresAt ?? null,
+  };
+}
+
+function seenBy(view: HeadView, changes: readonly ValueChange[]): SeenHead[] {
+  return changes.flatMap((change) => {
+    const scopes = needsAncestors(change.key, view.rules) ? view.chain(change) : [change];
+    return scopes.map(({ scope, scopeId }) => {
+      const address = { key: change.key, scope, scopeId };
+      return { ...address, hash: view.head(address)?.hash ?? null };
+    });
+  });
+}

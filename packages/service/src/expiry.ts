@@ -1,0 +1,25 @@
+/** Owns layers that remove themselves: each is removed by a commit of `system` soon after its time. */
+import { isConfigurationError } from '@strata/core';
+import { systemActor } from './actor.ts';
+import type { Context } from './context.ts';
+import { readExpired } from './store/settings.ts';
+import { newIntent, submit } from './write.ts';
+
+const pageSize = 100;
+
+/** Removes what has expired by the database's clock. Processes at once do not disturb each other: the first one's removal counts. */
+export async function removeExpired(context: Context): Promise<void> {
+  for (const head of await readExpired(context.db, context.environment, pageSize)) {
+    const { key, scope, scopeId, hash } = head;
+    const expected = { text: hash, prefix: hash };
+    const intent = newIntent(systemActor, [{ key, scope, scopeId, value: undefined, expected }], 'Expired', {
+      force: true,
+    });
+    try {
+      await submit(context, intent);
+    } catch (error) {
+      // Somebody else changed or removed it meanwhile, so there is nothing left to remove.
+      if (!isConfigurationError(error, 'conflict')) throw error;
+    }
+  }
+}

@@ -1,0 +1,175 @@
+/** Owns the explanation of an effective value: which layer gives each leaf, since when, by whom, and what else was on offer. */
+import {
+  defaultPaths,
+  explainLayers,
+  formatPath,
+  isWithin,
+  leavesOf,
+  parseKey,
+  parseScopeContext,
+  resolveChain,
+  sameScope,
+  shortVersion,
+  valueAt,
+  type JsonValue,
+  type Lock,
+  type Path,
+  type ScopeContext,
+  type ScopeRef,
+  type ScopeRequest,
+} from '@strata/core';
+import { attributeParts, type AttributedPart } from './blame.ts';
+import { begin, type Context } from './context.ts';
+import type { ExplainedLeaf, Explanation, LockRecord } from './configuration-management-service.ts';
+import { parseTime } from './rollback.ts';
+import type { Rule, Rules } from './rules.ts';
+import { revisionAt } from './store/commits.ts';
+import { readLinks } from './store/scopes.ts';
+import { readLayers } from './store/settings.ts';
+import { readVersionsAt } from './store/versions.ts';
+
+interface Layer {
+  readonly value: JsonValue;
+  readonly origin: { readonly at: ScopeRef; readonly version: string };
+}
+
+/** Everything that an effective value is made of, at one revision. */
+interface State {
+  readonly revision: number;
+  readonly chain: readonly ScopeRef[];
+  readonly layers: readonly Layer[];
+  readonly rules: Rules;
+}
+
+/** Explains an effective value, now or at a past time. */
+export async function explain(
+  context: Context,
+  key: string,
+  scope: ScopeContext | undefined,
+  options: { readonly at?: Date | string },
+): Promise<Explanation> {
+  begin(context);
+  const parsed = parseKey(key);
+  const request = parseScopeContext(scope);
+  const state =
+    options.at === undefined
+      ? await stateNow(context, parsed, request)
+      : await stateAt(context, parsed, request, await revisionAt(context.db, parseTime(options.at)));
+  const rule = state.rules.byKey.get(parsed);
+  const merged = explainLayers(state.layers, rule?.definition.merge ?? 'deep');
+  const value =
+    merged.value === undefined || rule === undefined ? merged.value : rule.validator.withDefaults(merged.value);
+  const locks = (state.rules.locks.get(parsed) ?? []).filter((lock) => state.chain.some((at) => sameScope(at, lock)));
+  const authors = await authorsOf(context, parsed, state, merged.leaves);
+  const leaves = merged.leaves.map((leaf) => explainLeaf(leaf, locks, authors));
+  const defaults = merged.value === undefined || rule === undefined ? [] : defaultLeaves(rule, merged.value, value);
+  return {
+    key: parsed,
+    scope: request.scope,
+    scopeId: shownId(request),
+    revision: state.revision,
+    chain: state.chain.map((at) => ({ scope: at.scope, scopeId: shownId(at) })),
+    value: value ?? null,
+    leaves: [...leaves, ...defaults],
+  };
+}
+
+function shownId({ scope, scopeId }: ScopeRef): string | null {
+  return scope === 'global' ? null : scopeId;
+}
+
+async function stateNow(context: Context, key: string, request: ScopeRequest): Promise<State> {
+  for (;;) {
+    const read = await readLayers(context.db, context.environment, [key], request);
+    const rules = await context.ruleBook.at(context.db, read);
+    if (rules.revision !== read.rulesRevision) continue;
+    const chain = resolveChain(request, read.links);
+    const layers = chain.flatMap((at) => {
+      const head = read.heads.find((one) => sameScope(one, at));
+      return head?.value === undefined ? [] : [{ value: head.value, origin: { at, version: shortVersion(head.hash) } }];
+    });
+    return { revision: read.revision, chain, layers, rules };
+  }
+}
+
+async function stateAt(context: Context, key: string, request: ScopeRequest, revision: number): Promise<State> {
+  const { db, environment } = context;
+  const asked: ScopeRef[] = [request];
+  if (request.teamId !== undefined) asked.push({ scope: 'team', scopeId: request.teamId });
+  const chain = resolveChain(request, await readLinks(db, environment, asked, revision));
+  const addresses = chain.map(({ scope, scopeId }) => ({ key, scope, scopeId }));
+  const versions = await readVersionsAt(db, environment, addresses, revision);
+  const layers = chain.flatMap((at) => {
+    const version = versions.find((one) => sameScope({ scope: one.scope, scopeId: one.scopeId ?? '' }, at));
+    if (version === undefined || version.deleted) return [];
+    return [{ value: version.value, origin: { at, version: version.version } }];
+  });
+  return { revision, chain, layers, rules: await context.ruleBook.load(db, revision) };
+}
+
+type Authors = ReadonlyMap<string, readonly AttributedPart[]>;
+type MergedLeaf = ReturnType<typeof explainLayers<Layer['origin']>>['leaves'][number];
+
+const scopeName = ({ scope, scopeId }: ScopeRef): string => JSON.stringify([scope, scopeId]);
+
+async function authorsOf(context: Context, key: string, state: State, leaves: readonly MergedLeaf[]): Promise<Authors> {
+  const authors = new Map<string, readonly AttributedPart[]>();
+  for (const { origin } of leaves) {
+    const name = scopeName(origin.at);
+    if (authors.has(name)) continue;
+    const paths = leaves.filter((leaf) => sameScope(leaf.origin.at, origin.at)).map((leaf) => leaf.path);
+    authors.set(name, await attributeParts(context, { key, ...origin.at }, () => paths, state.revision));
+  }
+  return authors;
+}
+
+function explainLeaf(leaf: MergedLeaf, locks: readonly Lock[], authors: Authors): ExplainedLeaf {
+  const path = formatPath(leaf.path);
+  const lock = locks.find((one) => isWithin(leaf.path, one.path));
+  const author = authors.get(scopeName(leaf.origin.at))?.find((one) => formatPath(one.path) === path)?.version;
+  return {
+    path,
+    value: leaf.value,
+    scope: leaf.origin.at.scope,
+    scopeId: shownId(leaf.origin.at),
+    version: author?.version ?? leaf.origin.version,
+    changedBy: author?.changedBy ?? null,
+    changedAt: author?.changedAt ?? null,
+    comment: author?.comment ?? null,
+    ...(lock === undefined ? {} : { lock: toLockRecord(lock) }),
+    candidates: leaf.candidates.map(({ origin, value }) => ({
+      scope: origin.at.scope,
+      scopeId: shownId(origin.at),
+      version: origin.version,
+      value,
+    })),
+  };
+}
+
+/** The leaves that only a default of the schema gives. */
+function defaultLeaves(rule: Rule, merged: JsonValue, completed: JsonValue | undefined): ExplainedLeaf[] {
+  const schema = rule.definition.jsonSchema;
+  if (schema === undefined) return [];
+  return defaultPaths(schema, merged).flatMap((path) =>
+    leavesOf(valueAt(completed, path) ?? null).map((leaf) => defaultLeaf([...path, ...leaf.path], leaf.value)),
+  );
+}
+
+function defaultLeaf(path: Path, value: JsonValue): ExplainedLeaf {
+  return {
+    path: formatPath(path),
+    value,
+    scope: 'schema',
+    scopeId: null,
+    version: null,
+    changedBy: null,
+    changedAt: null,
+    comment: null,
+    candidates: [],
+  };
+}
+
+/** A lock as it is handed out. */
+export function toLockRecord({ path, scopeId, ...lock }: Lock): LockRecord {
+  return { ...lock, path: formatPath(path), scopeId: lock.scope === 'global' ? null : scopeId };
+}

@@ -1,0 +1,86 @@
+/** Owns the look at versions: one, many, and the difference of two. */
+import { ConfigurationError, diff, parseKey, parseScope, type ConfigVersion, type Diff } from '@strata/core';
+import { begin, type Context } from './context.ts';
+import type { HistoryOptions } from './configuration-management-service.ts';
+import { readAddressHistory, readKeyHistory, toPublicVersion, type StoredVersion } from './store/versions.ts';
+import { requireVersion, resolveVersion } from './version-reference.ts';
+import { parseAddress } from './write.ts';
+
+const maxLimit = 1000;
+
+/** One version of a key; null when there is none. */
+export async function getVersion(
+  context: Context,
+  key: string,
+  version: string,
+  options: Pick<HistoryOptions, 'scope'>,
+): Promise<ConfigVersion | null> {
+  begin(context);
+  const found = await resolveVersion(context, parseKey(key), version, options);
+  return found === undefined ? null : toPublicVersion(found);
+}
+
+/** The versions of a key, newest first. */
+export async function getHistory(
+  context: Context,
+  key: string,
+  limit: number,
+  options: HistoryOptions,
+): Promise<ConfigVersion[]> {
+  begin(context);
+  const scope = options.scope === undefined ? undefined : parseScope(options.scope);
+  const before =
+    options.before === undefined ? undefined : parseCount(options.before, 'before', Number.MAX_SAFE_INTEGER);
+  const versions = await readKeyHistory(
+    context.db,
+    context.environment,
+    parseKey(key),
+    scope,
+    before,
+    parseCount(limit, 'limit', maxLimit),
+  );
+  return versions.map(toPublicVersion);
+}
+
+/** Checks a count. @throws ConfigurationError `invalid_argument`. */
+export function parseCount(input: unknown, argument: string, most: number): number {
+  if (typeof input === 'number' && Number.isInteger(input) && input >= 1 && input <= most) return input;
+  const range = most === Number.MAX_SAFE_INTEGER ? 'of 1 or more' : `from 1 to ${String(most)}`;
+  throw new ConfigurationError('invalid_argument', {
+    argument,
+    problem: `give a whole number ${range}, not ${typeof input === 'number' ? String(input) : typeof input}`,
+  });
+}
+
+/** What changed from one version of a key to another. */
+export async function getDiff(
+  context: Context,
+  key: string,
+  versionA: string,
+  versionB: string,
+  options: Pick<HistoryOptions, 'scope'>,
+): Promise<Diff[]> {
+  begin(context);
+  const parsed = parseKey(key);
+  const [before, after] = await Promise.all([
+    requireVersion(context, parsed, versionA, options),
+    requireVersion(context, parsed, versionB, options),
+  ]);
+  return diff(layerOf(before), layerOf(after));
+}
+
+/** The layer that a version left; undefined where it left none. */
+export function layerOf(version: StoredVersion): ConfigVersion['value'] | undefined {
+  return version.deleted ? undefined : version.value;
+}
+
+/** The current version of one layer; null when there is none. */
+export async function getLayer(
+  context: Context,
+  key: string,
+  scope: HistoryOptions['scope'],
+): Promise<ConfigVersion | null> {
+  begin(context);
+  const [head] = await readAddressHistory(context.db, context.environment, parseAddress(key, scope), { limit: 1 });
+  return head === undefined || head.deleted ? null : toPublicVersion(head);
+}

@@ -1,0 +1,18 @@
+/** Owns the one lane in which the writes of this process go to the database, one after the other. */
+
+/** Runs work one at a time, in the order in which it was handed in. */
+export class Lane {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Runs `work` after all that was handed in before it, whether that succeeded or not. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Resolves when everything handed in so far is done. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+}

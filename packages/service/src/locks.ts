@@ -1,0 +1,167 @@
+/** Owns locks: what a scope forbids the scopes below it to say. */
+import {
+  ConfigurationError,
+  formatPath,
+  formatScope,
+  parseKey,
+  parsePath,
+  parseScope,
+  resolveChain,
+  sameScope,
+  shortVersion,
+  type Address,
+  type Lock,
+  type Path,
+  type ScopeInput,
+} from '@strata/core';
+import { shown } from './below.ts';
+import type { Actor, LockRecord } from './configuration-management-service.ts';
+import { begin, type Context } from './context.ts';
+import { brokenLock } from './decide.ts';
+import { commitDecision } from './decision-commit.ts';
+import { toLockRecord } from './explain.ts';
+import type { Rules } from './rules.ts';
+import { readLinks } from './store/scopes.ts';
+import { endLock, storeLock } from './store/locks.ts';
+import { readLayersOfKey, type Head } from './store/settings.ts';
+import { readAddressHistory } from './store/versions.ts';
+import { newCommit, parseAddress } from './write.ts';
+
+const pageSize = 500;
+/** How many layers that break a lock are listed. */
+const listed = 20;
+
+/** Locks a key, or one part of it, for all scopes below. */
+export function lockConfig(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeInput,
+  options: { readonly path?: string },
+  comment: string | undefined,
+): Promise<LockRecord> {
+  begin(context);
+  const { address, path } = parseLocked(key, scope, options);
+  return commitDecision(context, async (progress) => {
+    const rules = await context.ruleBook.at(context.db, progress);
+    const existing = findLock(rules, address, path);
+    if (existing !== undefined) {
+      throw new ConfigurationError('lock_exists', {
+        key: address.key,
+        path: formatPath(path),
+        lockScope: formatScope(existing),
+      });
+    }
+    const [head] = await readAddressHistory(context.db, context.environment, address, { limit: 1 });
+    const hash = head === undefined || head.deleted ? null : head.hash;
+    const commit = newCommit(actor, 'lock', [key, formatPath(path)], comment, {
+      about: address,
+      metadata: { path: formatPath(path) },
+    });
+    const lock = { ...address, path, lockedBy: actor.id, comment: commit.comment };
+    refuseBroken(
+      lock,
+      await layersBreaking(context, rules, { ...lock, version: null, revision: 0, lockedAt: new Date(0) }),
+    );
+    return {
+      commit,
+      changes: 'rules',
+      quietKeys: [address.key],
+      store: async (sql, { revision, at }) => {
+        await storeLock(sql, context.environment, { ...lock, hash, revision, lockedAt: at });
+        return toLockRecord({ ...lock, version: hash === null ? null : shortVersion(hash), revision, lockedAt: at });
+      },
+    };
+  });
+}
+
+function refuseBroken(lock: Pick<Lock, 'key' | 'path'>, layers: readonly Head[]): void {
+  if (layers.length === 0) return;
+  throw new ConfigurationError('lock_broken', {
+    key: lock.key,
+    path: formatPath(lock.path),
+    layers: layers.map(formatScope).join(', '),
+    broken: layers.map(shown),
+  });
+}
+
+/** The stored layers below a lock that say something about what it locks. */
+async function layersBreaking(context: Context, rules: Rules, lock: Lock): Promise<Head[]> {
+  const broken: Head[] = [];
+  let last: Head | undefined;
+  do {
+    const page = await readLayersOfKey(context.db, context.environment, lock.key, last, pageSize);
+    const links = await readLinks(context.db, context.environment, page);
+    for (const head of page) {
+      const chain = resolveChain(head, links);
+      if (brokenLock([lock], chain, head.value, rules.byKey.get(lock.key)) !== undefined) broken.push(head);
+    }
+    last = page.length < pageSize ? undefined : page.at(-1);
+  } while (last !== undefined && broken.length < listed);
+  return broken.slice(0, listed);
+}
+
+/** Takes a lock away. */
+export function unlockConfig(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeInput,
+  options: { readonly path?: string },
+  comment: string | undefined,
+): Promise<void> {
+  begin(context);
+  const { address, path } = parseLocked(key, scope, options);
+  return commitDecision(context, async (progress) => {
+    const rules = await context.ruleBook.at(context.db, progress);
+    if (findLock(rules, address, path) === undefined) {
+      throw new ConfigurationError('lock_not_found', {
+        key: address.key,
+        path: formatPath(path),
+        scope: formatScope(address),
+      });
+    }
+    return {
+      commit: newCommit(actor, 'unlock', [key, formatPath(path)], comment, {
+        about: address,
+        metadata: { path: formatPath(path) },
+      }),
+      changes: 'rules',
+      store: (sql, { revision }) => endLock(sql, context.environment, address, path, revision),
+    };
+  });
+}
+
+function parseLocked(
+  key: string,
+  scope: ScopeInput,
+  { path }: { readonly path?: string },
+): { readonly address: Address; readonly path: Path } {
+  const address = parseAddress(key, scope);
+  if (address.scope === 'user') {
+    throw new ConfigurationError('invalid_scope', {
+      problem: 'a lock at a user binds nobody; lock at global, an org or a team',
+    });
+  }
+  return { address, path: path === undefined ? [] : parsePath(path) };
+}
+
+function findLock(rules: Rules, address: Address, path: Path): Lock | undefined {
+  const text = formatPath(path);
+  return rules.locks.get(address.key)?.find((lock) => sameScope(lock, address) && formatPath(lock.path) === text);
+}
+
+/** The locks in force. */
+export async function listLocks(
+  context: Context,
+  filter: { readonly key?: string; readonly scope?: ScopeInput },
+): Promise<LockRecord[]> {
+  begin(context);
+  const key = filter.key === undefined ? undefined : parseKey(filter.key);
+  const scope = filter.scope === undefined ? undefined : parseScope(filter.scope);
+  const { locks } = await context.ruleBook.now(context.db);
+  return [...locks.values()]
+    .flat()
+    .filter((lock) => (key === undefined || lock.key === key) && (scope === undefined || sameScope(lock, scope)))
+    .map(toLockRecord);
+}

@@ -1,0 +1,116 @@
+/** Owns the way back: one address to an earlier version, or a whole scope to an earlier state. */
+import {
+  ConfigurationError,
+  formatScope,
+  parseKey,
+  parseScope,
+  parseTag,
+  type ConfigVersion,
+  type ScopeInput,
+  type ScopeRef,
+} from '@strata/core';
+import type {
+  Actor,
+  Commit,
+  DryRun,
+  HistoryOptions,
+  RestoreTarget,
+  WriteOptions,
+} from './configuration-management-service.ts';
+import { begin, type Context } from './context.ts';
+import type { ValueChange } from './decide.ts';
+import { parseCount } from './history.ts';
+import { readProgress } from './store/counter.ts';
+import { revisionAt } from './store/commits.ts';
+import { readLayersOfScope } from './store/settings.ts';
+import { readScopeAt, type StoredVersion } from './store/versions.ts';
+import { requireVersion } from './version-reference.ts';
+import { newIntent, submit, writeOne } from './write.ts';
+
+/** Puts the value of an earlier version back at that version's own scope. */
+export async function rollback(
+  context: Context,
+  actor: Actor,
+  key: string,
+  toVersion: string,
+  reason: string,
+  options: WriteOptions & Pick<HistoryOptions, 'scope'> & { readonly dryRun?: boolean },
+): Promise<ConfigVersion | DryRun> {
+  begin(context);
+  const target = await requireVersion(context, parseKey(key), toVersion, options);
+  return writeOne(context, actor, putBack(target), reason, options);
+}
+
+function putBack(target: StoredVersion): ValueChange {
+  return {
+    key: target.key,
+    scope: target.scope,
+    scopeId: target.scopeId ?? '',
+    value: target.deleted ? undefined : target.value,
+    rollbackFrom: target.hash,
+  };
+}
+
+/** Puts a whole scope back as one commit. Only that scope's own layers are concerned; a tag concerns only the keys that bear it. */
+export async function restore(
+  context: Context,
+  actor: Actor,
+  target: RestoreTarget,
+  scope: ScopeInput,
+  comment: string | undefined,
+  options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
+): Promise<Commit> {
+  begin(context);
+  const place = parseScope(scope);
+  const changes = await restoringChanges(context, await parseTarget(context, target), place);
+  if (changes.length === 0) {
+    throw new ConfigurationError('version_not_found', {
+      version: JSON.stringify(target),
+      key: `any key at ${formatScope(place)}`,
+    });
+  }
+  return submit(context, newIntent(actor, changes, comment, options));
+}
+
+async function parseTarget(
+  context: Context,
+  target: RestoreTarget,
+): Promise<{ readonly revision: number } | { readonly tag: string }> {
+  const given = Object.keys(target);
+  if (given.length !== 1) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'target',
+      problem: 'give exactly one of { at }, { revision } and { tag }',
+    });
+  }
+  if ('tag' in target) return { tag: parseTag(target.tag) };
+  if ('revision' in target) {
+    const { revision } = await readProgress(context.db);
+    return { revision: parseCount(target.revision, 'revision', Math.max(revision, 1)) };
+  }
+  return { revision: await revisionAt(context.db, parseTime(target.at)) };
+}
+
+/** Checks a point in time. @throws ConfigurationError `invalid_argument`. */
+export function parseTime(input: Date | string): Date {
+  const at = new Date(input);
+  if (!Number.isNaN(at.getTime())) return at;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'at',
+    problem: `${JSON.stringify(input)} is not a time; give a Date or an ISO 8601 text`,
+  });
+}
+
+async function restoringChanges(
+  context: Context,
+  target: { readonly revision: number } | { readonly tag: string },
+  place: ScopeRef,
+): Promise<ValueChange[]> {
+  const then = await readScopeAt(context.db, context.environment, place, target);
+  const changes = then.map(putBack);
+  if ('tag' in target) return changes;
+  const known = new Set(then.map((version) => version.key));
+  const now = await readLayersOfScope(context.db, context.environment, place.scope, place.scopeId);
+  const added = now.filter((head) => !known.has(head.key));
+  return [...changes, ...added.map(({ key }) => ({ key, ...place, value: undefined }))];
+}

@@ -1,0 +1,109 @@
+/** Owns what this process knows of definitions and locks: one consistent state of all of them, reloaded when it has changed. */
+import { type Definition, type JsonValue, type Lock } from '@strata/core';
+import { builtInDefinitions } from '@strata/core/schema';
+import type { ZodType } from 'zod';
+import type { Sql } from './db/database.ts';
+import { readProgress, type Progress } from './store/counter.ts';
+import { readLocks } from './store/locks.ts';
+import { readSchemas } from './store/schemas.ts';
+import { compileValidator, type Validator } from './validation.ts';
+
+/** The definition of one key, ready to check with. */
+export interface Rule {
+  readonly key: string;
+  readonly definition: Definition;
+  readonly validator: Validator;
+  /** The Zod schema, where this process registered the very one that is in force. */
+  readonly zod: ZodType | undefined;
+  readonly digest: string | null;
+  /** The revision of its registration; 0 for a built-in one. */
+  readonly revision: number;
+  /** Whether any part of a value is a secret. */
+  readonly sensitive: boolean;
+}
+
+/** All definitions and locks at one revision. */
+export interface Rules {
+  readonly revision: number;
+  readonly byKey: ReadonlyMap<string, Rule>;
+  readonly locks: ReadonlyMap<string, readonly Lock[]>;
+}
+
+/** Loads rules and keeps the last ones. */
+export class RuleBook {
+  readonly #environment: string;
+  readonly #zod = new Map<string, { readonly digest: string; readonly schema: ZodType }>();
+  readonly #validators = new Map<string, Rule>();
+  #current: Rules | undefined;
+
+  constructor(environment: string) {
+    this.#environment = environment;
+  }
+
+  /** Remembers the Zod schema behind a definition that this process registered. */
+  holdZod(key: string, digest: string, schema: ZodType): void {
+    this.#zod.set(key, { digest, schema });
+    this.#validators.delete(key);
+    this.#current = undefined;
+  }
+
+  /** The rules of the revision that `progress` names, or newer ones when they have changed since. */
+  async at(sql: Sql, progress: Pick<Progress, 'rulesRevision'>): Promise<Rules> {
+    if (this.#current?.revision === progress.rulesRevision) return this.#current;
+    for (;;) {
+      const before = await readProgress(sql);
+      const rules = await this.load(sql, before.rulesRevision);
+      const after = await readProgress(sql);
+      if (after.rulesRevision === before.rulesRevision) return (this.#current = rules);
+    }
+  }
+
+  /** The rules as they are now. */
+  async now(sql: Sql): Promise<Rules> {
+    return this.at(sql, await readProgress(sql));
+  }
+
+  /** The rules as they were at a revision. */
+  async load(sql: Sql, revision: number): Promise<Rules> {
+    const byKey = new Map<string, Rule>();
+    for (const [key, definition] of builtInDefinitions) byKey.set(key, this.#rule(key, definition, null, 0));
+    for (const schema of await readSchemas(sql, this.#environment, revision)) {
+      byKey.set(schema.key, this.#rule(schema.key, schema.definition, schema.digest, schema.revision));
+    }
+    const locks = new Map<string, Lock[]>();
+    for (const lock of await readLocks(sql, this.#environment, revision)) {
+      const ofKey = locks.get(lock.key);
+      if (ofKey === undefined) locks.set(lock.key, [lock]);
+      else ofKey.push(lock);
+    }
+    return { revision, byKey, locks };
+  }
+
+  // Compiling a schema is dear, so a rule whose definition is unchanged is kept.
+  #rule(key: string, definition: Definition, digest: string | null, revision: number): Rule {
+    const held = this.#validators.get(key);
+    if (held?.digest === digest && held.revision === revision) return held;
+    const zod = this.#zod.get(key);
+    const schema = zod?.digest === digest ? zod?.schema : undefined;
+    const rule: Rule = {
+      key,
+      definition,
+      validator: compileValidator(key, definition, schema),
+      zod: schema,
+      digest,
+      revision,
+      sensitive: definition.sensitive === true || hasSensitivePart(definition.jsonSchema),
+    };
+    this.#validators.set(key, rule);
+    return rule;
+  }
+}
+
+/** Whether a JSON Schema marks any part of a value as a secret. */
+function hasSensitivePart(schema: JsonValue | undefined): boolean {
+  if (typeof schema !== 'object' || schema === null) return false;
+  if (Array.isArray(schema)) return schema.some(hasSensitivePart);
+  return Object.entries(schema).some(
+    ([name, part]) => (name === 'x-sensitive' && part === true) || hasSensitivePart(part as JsonValue),
+  );
+}

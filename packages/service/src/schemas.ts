@@ -1,0 +1,165 @@
+/** Owns the registration of schemas and the look at definitions. */
+import {
+  checkJsonSchema,
+  ConfigurationError,
+  impactLevels,
+  parseJsonValue,
+  parseKey,
+  scopes,
+  type Definition,
+  type JsonObject,
+  type JsonValue,
+} from '@strata/core';
+import { builtInDefinitions, describeZod } from '@strata/core/schema';
+import type { ZodType } from 'zod';
+import { describeLayers, findBroken } from './below.ts';
+import type {
+  Actor,
+  BrokenLayer,
+  RegisteredSchema,
+  SchemaOptions,
+  SchemaRegistration,
+  ValidationResult,
+} from './configuration-management-service.ts';
+import { begin, type Context } from './context.ts';
+import { commitDecision } from './decision-commit.ts';
+import { digestOf } from './digest.ts';
+import type { Rule, Rules } from './rules.ts';
+import { storeSchema } from './store/schemas.ts';
+import { compileValidator } from './validation.ts';
+import { newCommit } from './write.ts';
+
+/** Gives a key a definition. */
+export async function registerSchema(
+  context: Context,
+  actor: Actor,
+  key: string,
+  schema: ZodType | JsonObject,
+  options: SchemaOptions,
+): Promise<SchemaRegistration> {
+  begin(context);
+  const parsed = parseKey(key);
+  const { definition, zod } = describe(parsed, schema, options);
+  const digest = digestOf(definition as unknown as JsonValue);
+  const validator = compileValidator(parsed, definition, zod);
+  validator.check();
+  if (zod !== undefined) context.ruleBook.holdZod(parsed, digest, zod);
+  return commitDecision(context, async (progress) => {
+    const rules = await context.ruleBook.at(context.db, progress);
+    const current = rules.byKey.get(parsed);
+    if (current?.digest === digest) return { done: { ...toRegistered(current), invalid: [] } };
+    const rule: Rule = {
+      key: parsed,
+      definition,
+      validator,
+      zod,
+      digest,
+      revision: 0,
+      sensitive: definition.sensitive === true,
+    };
+    const invalid = await findInvalid(context, rules, rule, options.onInvalid ?? 'report');
+    return {
+      commit: newCommit(actor, 'schema', [parsed, digest], options.comment, {
+        about: { key: parsed },
+        metadata: { digest },
+      }),
+      changes: 'rules',
+      quietKeys: options.onInvalid === 'refuse' ? [parsed] : [],
+      store: async (sql, { revision }) => {
+        await storeSchema(sql, context.environment, { key: parsed, definition, digest, revision, createdBy: actor.id });
+        return { ...toRegistered({ ...rule, revision }), invalid };
+      },
+      applied: (revision) => context.cache?.definitionChanged(parsed, revision),
+    };
+  });
+}
+
+async function findInvalid(
+  context: Context,
+  rules: Rules,
+  rule: Rule,
+  onInvalid: 'report' | 'refuse',
+): Promise<BrokenLayer[]> {
+  const next: Rules = { ...rules, byKey: new Map([...rules.byKey, [rule.key, rule]]) };
+  const invalid = await findBroken(context, rule.key, next);
+  if (invalid.length > 0 && onInvalid === 'refuse') {
+    throw new ConfigurationError('schema_breaks_values', { key: rule.key, layers: describeLayers(invalid), invalid });
+  }
+  return invalid;
+}
+
+function describe(
+  key: string,
+  schema: ZodType | JsonObject,
+  options: SchemaOptions,
+): { readonly definition: Definition; readonly zod: ZodType | undefined } {
+  const given = parseOptions(key, options);
+  const zod = isZod(schema) ? schema : undefined;
+  const described =
+    zod === undefined
+      ? { jsonSchema: checkJsonSchema(key, parseJsonValue(schema)), code: false }
+      : describeZod(key, zod);
+  // A built-in key keeps its impact, its scopes and its secrecy whatever schema it gets.
+  const { jsonSchema: _replaced, ...kept } = builtInDefinitions.get(key) ?? {};
+  const definition: Definition = { ...kept, ...given, jsonSchema: described.jsonSchema };
+  return { definition: described.code ? { ...definition, code: true } : definition, zod };
+}
+
+// A schema of Zod 3 or of another copy of Zod is no instance of ours, so it is known by its shape; the core says what is wrong with it.
+function isZod(schema: ZodType | JsonObject): schema is ZodType {
+  return '_zod' in schema || '_def' in schema || 'safeParse' in schema;
+}
+
+function parseOptions(key: string, options: SchemaOptions): Omit<Definition, 'jsonSchema' | 'code'> {
+  const { description, withoutCode, merge, allowedScopes, baseImpact, sensitive } = options;
+  const oneOf = <T>(argument: string, value: T | undefined, allowed: readonly T[]): void => {
+    if (value === undefined || allowed.includes(value)) return;
+    throw new ConfigurationError('invalid_argument', {
+      argument,
+      problem: `${JSON.stringify(value)} is none of ${allowed.join(', ')}`,
+    });
+  };
+  oneOf('withoutCode', withoutCode, ['refuse', 'accept']);
+  oneOf('merge', merge, ['deep', 'replace']);
+  oneOf('baseImpact', baseImpact, impactLevels);
+  oneOf('onInvalid', options.onInvalid, ['report', 'refuse']);
+  for (const scope of allowedScopes ?? []) oneOf('allowedScopes', scope, scopes);
+  if (sensitive === false && builtInDefinitions.get(key)?.sensitive === true) {
+    throw new ConfigurationError('invalid_argument', { argument: 'sensitive', problem: `${key} always holds secrets` });
+  }
+  const given = { description, withoutCode, merge, allowedScopes, baseImpact, sensitive };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function toRegistered(rule: Rule): RegisteredSchema {
+  return {
+    key: rule.key,
+    ...rule.definition,
+    ...(rule.zod === undefined ? {} : { zod: rule.zod }),
+    enforcedHere: rule.validator.enforcedHere,
+    revision: rule.revision,
+  };
+}
+
+/** The definition of a key; null when it has none. */
+export async function getSchema(context: Context, key: string): Promise<RegisteredSchema | null> {
+  begin(context);
+  const rule = (await context.ruleBook.now(context.db)).byKey.get(parseKey(key));
+  return rule === undefined ? null : toRegistered(rule);
+}
+
+/** The definitions of all keys, by key. */
+export async function listSchemas(context: Context): Promise<RegisteredSchema[]> {
+  begin(context);
+  const { byKey } = await context.ruleBook.now(context.db);
+  return [...byKey.values()].map(toRegistered).sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Checks a whole value against the schema of a key. A key without a schema takes any JSON value. */
+export async function validateConfig(context: Context, key: string, value: unknown): Promise<ValidationResult> {
+  begin(context);
+  const rule = (await context.ruleBook.now(context.db)).byKey.get(parseKey(key));
+  const parsed = parseJsonValue(value);
+  const errors = rule === undefined ? [] : rule.validator.effective(rule.validator.withDefaults(parsed));
+  return { valid: errors.length === 0, errors };
+}

@@ -1,0 +1,186 @@
+/** Owns the scope registry: which scope inherits from which. */
+import {
+  checkParents,
+  ConfigurationError,
+  formatScope,
+  globalScope,
+  parseScope,
+  sameScope,
+  scopes as allScopes,
+  type ConfigScope,
+  type ScopeInput,
+  type ScopeLink,
+  type ScopeRef,
+} from '@strata/core';
+import type { Actor, RegisteredScope, ScopeRegistration } from './configuration-management-service.ts';
+import { begin, type Context } from './context.ts';
+import { commitDecision } from './decision-commit.ts';
+import { parseCount } from './history.ts';
+import { refuseBreakingMove } from './scope-move.ts';
+import {
+  listScopes as readList,
+  readChildren,
+  readScopes,
+  removeScope as endScope,
+  storeScope,
+  type StoredScope,
+} from './store/scopes.ts';
+import { readLayersOfScope } from './store/settings.ts';
+import { newCommit } from './write.ts';
+
+type Parent = ScopeRef & { readonly primary: boolean };
+
+/** Registers a scope with its parents, or replaces what was registered. */
+export function registerScope(
+  context: Context,
+  actor: Actor,
+  registration: ScopeRegistration,
+): Promise<RegisteredScope> {
+  begin(context);
+  const child = parseRegistrable(registration);
+  const parents = parseParents(child, registration);
+  const name = parseName(registration.name);
+  return commitDecision(context, async (progress) => {
+    const [existing] = await readScopes(context.db, context.environment, [child]);
+    if (existing !== undefined && isSame(existing, name, parents)) return { done: toRegistered(existing) };
+    const before = existing?.links ?? [];
+    const after = toLinks(child, parents);
+    const checked = await refuseBreakingMove(context, progress, child, before, after);
+    return {
+      commit: newCommit(actor, 'scope', [child.scope, child.scopeId, name, parents.map(formatScope)], undefined, {
+        about: child,
+        metadata: { name, parents: parents.map(formatScope) },
+      }),
+      changes: 'scopes',
+      quietKeys: checked,
+      store: async (sql, { revision }) => {
+        await storeScope(sql, context.environment, { ...child, name, parents }, revision);
+        return toRegistered({ ...child, name, revision, links: after });
+      },
+      applied: (revision) => context.cache?.linksChanged(child, revision),
+    };
+  });
+}
+
+function parseRegistrable(input: ScopeInput): ScopeRef {
+  const scope = parseScope(input);
+  if (scope.scope !== 'global') return scope;
+  throw new ConfigurationError('invalid_scope', {
+    problem: 'global needs no registration; all scopes inherit from it',
+  });
+}
+
+function parseParents(child: ScopeRef, { parent, primary }: ScopeRegistration): Parent[] {
+  const given = parent === undefined ? [] : isList(parent) ? parent : [parent];
+  const refs = given.map((one) => parseScope(one));
+  checkParents(child, refs);
+  const parents = refs.filter(
+    (one, index) => one.scope !== 'global' && refs.findIndex((other) => sameScope(other, one)) === index,
+  );
+  const first = primary === undefined ? parents[0] : parseScope(primary);
+  if (first !== undefined && !parents.some((one) => sameScope(one, first))) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'primary',
+      problem: `${formatScope(first)} is none of the parents given`,
+    });
+  }
+  return parents.map((one) => ({ ...one, primary: first !== undefined && sameScope(one, first) }));
+}
+
+function isList(parent: ScopeInput | readonly ScopeInput[]): parent is readonly ScopeInput[] {
+  return Array.isArray(parent);
+}
+
+function parseName(name: unknown): string | null {
+  if (name === undefined || name === null) return null;
+  if (typeof name === 'string' && name.length <= 255 && name.isWellFormed() && !name.includes('\u0000')) return name;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'name',
+    problem: 'give a text of at most 255 characters',
+  });
+}
+
+function toLinks(child: ScopeRef, parents: readonly Parent[]): ScopeLink[] {
+  return parents.map(({ scope, scopeId, primary }) => ({ child, parent: { scope, scopeId }, primary }));
+}
+
+function isSame(existing: StoredScope, name: string | null, parents: readonly Parent[]): boolean {
+  return (
+    existing.name === name &&
+    existing.links.length === parents.length &&
+    existing.links.every((link, index) => {
+      const parent = parents[index];
+      return parent !== undefined && sameScope(link.parent, parent) && link.primary === parent.primary;
+    })
+  );
+}
+
+function toRegistered({ scope, scopeId, name, revision, links }: StoredScope): RegisteredScope {
+  return { scope, scopeId, name, revision, parents: links.map(({ parent, primary }) => ({ ...parent, primary })) };
+}
+
+/** How many uses of a scope a refusal lists. */
+const listed = 20;
+
+/** Takes a scope out of the registry; refused while anything hangs on it. */
+export function removeScope(context: Context, actor: Actor, input: ScopeInput): Promise<void> {
+  begin(context);
+  const scope = parseRegistrable(input);
+  return commitDecision(context, async (progress) => {
+    const [existing] = await readScopes(context.db, context.environment, [scope]);
+    if (existing === undefined) throw new ConfigurationError('scope_not_found', { scope: formatScope(scope) });
+    const { locks } = await context.ruleBook.at(context.db, progress);
+    const locked = [...locks.values()].flat().filter((lock) => sameScope(lock, scope));
+    refuseUsed(
+      scope,
+      locked.map((lock) => `a lock on ${lock.key}`),
+    );
+    return {
+      commit: newCommit(actor, 'scope-removal', [scope.scope, scope.scopeId], undefined, { about: scope }),
+      changes: 'scopes',
+      // Looked at once more under the counter's lock, since layers and children may have come meanwhile.
+      store: async (sql, { revision }) => {
+        const children = await readChildren(sql, context.environment, scope, listed);
+        const layers = await readLayersOfScope(sql, context.environment, scope.scope, scope.scopeId);
+        refuseUsed(scope, [
+          ...children.map((child) => formatScope(child)),
+          ...layers.map((layer) => `a value of ${layer.key}`),
+        ]);
+        await endScope(sql, context.environment, scope, revision);
+      },
+      applied: (revision) => context.cache?.linksChanged(scope, revision),
+    };
+  });
+}
+
+function refuseUsed(scope: ScopeRef, uses: readonly string[]): void {
+  if (uses.length === 0) return;
+  const more = uses.length > listed ? ', …' : '';
+  throw new ConfigurationError('scope_in_use', {
+    scope: formatScope(scope),
+    uses: uses.slice(0, listed).join(', ') + more,
+    usedBy: uses.slice(0, listed),
+  });
+}
+
+/** The registered scopes. */
+export async function listScopes(
+  context: Context,
+  filter: {
+    readonly scope?: ConfigScope;
+    readonly parent?: ScopeInput;
+    readonly after?: ScopeInput;
+    readonly limit?: number;
+  },
+): Promise<RegisteredScope[]> {
+  begin(context);
+  if (filter.scope !== undefined && !allScopes.includes(filter.scope)) parseScope({ scope: filter.scope });
+  const after = filter.after === undefined ? undefined : parseScope(filter.after);
+  const found = await readList(context.db, context.environment, {
+    scope: filter.scope,
+    parent: filter.parent === undefined ? undefined : parseScope(filter.parent),
+    after: after === undefined || sameScope(after, globalScope) ? undefined : after,
+    limit: parseCount(filter.limit ?? 1000, 'limit', 10_000),
+  });
+  return found.map(toRegistered);
+}

@@ -1,0 +1,242 @@
+/** Owns the SQL of configuration_settings: the current layer of each address. */
+import {
+  deepFreeze,
+  type Address,
+  type ConfigScope,
+  type JsonValue,
+  type ScopeLink,
+  type ScopeRef,
+  type ScopeRequest,
+} from '@strata/core';
+import type { Row, Sql } from '../db/database.ts';
+import { chainCandidates, linksAsJson } from './chain.ts';
+import { progressColumns, toProgress, type Progress, type ProgressRow } from './counter.ts';
+
+/** The current version of an address; `value` is undefined after a delete. */
+export interface Head extends Address {
+  /** The full hash of the current version. */
+  readonly hash: string;
+  readonly revision: number;
+  readonly value: JsonValue | undefined;
+  /** When the layer removes itself. */
+  readonly expiresAt: Date | undefined;
+}
+
+/** Layers with everything that is needed to choose the chain from them, read in one snapshot. */
+export interface LayerRead extends Progress {
+  readonly links: readonly ScopeLink[];
+  readonly heads: readonly Head[];
+}
+
+interface LayerRow extends Row, ProgressRow {
+  readonly links: string | null;
+  readonly key: string | null;
+  readonly scope: ConfigScope;
+  readonly scope_id: string;
+  readonly version: string;
+  readonly revision: number;
+  readonly value: string | null;
+  readonly expires_at: Date | null;
+}
+
+const headColumns = 's.key, s.scope, s.scope_id, s.version, s.revision, s.value, s.expires_at';
+
+function toHead(row: LayerRow): Head {
+  return {
+    key: row.key ?? '',
+    scope: row.scope,
+    scopeId: row.scope_id,
+    hash: row.version,
+    revision: row.revision,
+    value: row.value === null ? undefined : deepFreeze(JSON.parse(row.value) as JsonValue),
+    expiresAt: row.expires_at ?? undefined,
+  };
+}
+
+type LinkRow = readonly [ConfigScope, string, ConfigScope, string, boolean];
+
+/** Reads links that were selected with `linksAsJson`. */
+export function toLinks(text: string | null): ScopeLink[] {
+  const rows = text === null ? [] : (JSON.parse(text) as LinkRow[]);
+  return rows.map(([scope, scopeId, parentScope, parentId, primary]) => ({
+    child: { scope, scopeId },
+    parent: { scope: parentScope, scopeId: parentId },
+    primary,
+  }));
+}
+
+function toLayerRead(rows: readonly LayerRow[]): LayerRead {
+  const first = rows[0];
+  if (first === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
+  return {
+    ...toProgress(first),
+    links: toLinks(first.links),
+    heads: rows.filter((row) => row.key !== null).map(toHead),
+  };
+}
+
+// At global and at an org the chain needs no registry, so neither does the query.
+const directChain = (scope: ConfigScope): string =>
+  scope === 'global'
+    ? `candidates AS (SELECT ''::text COLLATE "C" AS scope_id, 'global'::text COLLATE "C" AS scope WHERE $2::text IS NOT NULL)`
+    : `candidates AS (SELECT 'global'::text COLLATE "C" AS scope, ''::text COLLATE "C" AS scope_id UNION ALL SELECT 'org', $2::text)`;
+
+function layersQuery(scope: ConfigScope, filter: string): string {
+  const direct = scope === 'global' || scope === 'org';
+  const chain = direct
+    ? directChain(scope)
+    : `asked AS (SELECT '${scope}'::text COLLATE "C" AS scope, $2::text AS scope_id, $3::text AS org_id, $4::text AS team_id), ${chainCandidates}`;
+  return `WITH ${chain}
+    SELECT ${progressColumns}, ${direct ? 'NULL::text' : linksAsJson} AS links, ${headColumns}
+    FROM configuration_counter AS c LEFT JOIN (
+      candidates AS n JOIN configuration_settings AS s
+        ON s.environment = $1 AND s.scope = n.scope AND s.scope_id = n.scope_id AND s.value IS NOT NULL${filter}
+    ) ON true`;
+}
+
+/** Reads the layers of `keys` (absent: of all keys) on every scope that `request` could inherit from. */
+export async function readLayers(
+  sql: Sql,
+  environment: string,
+  keys: readonly string[] | undefined,
+  request: ScopeRequest,
+): Promise<LayerRead> {
+  const direct = request.scope === 'global' || request.scope === 'org';
+  const parameters = direct
+    ? [environment, request.scopeId]
+    : [environment, request.scopeId, request.organizationId ?? null, request.teamId ?? null];
+  const keyParameter = `$${String(parameters.length + 1)}`;
+  const filter =
+    keys === undefined
+      ? ''
+      : keys.length === 1
+        ? ` AND s.key = ${keyParameter}`
+        : ` AND s.key = ANY (${keyParameter}::text[])`;
+  const kind = keys === undefined ? 'all' : keys.length === 1 ? 'one' : 'many';
+  const only = keys?.[0];
+  const rows = await sql.query<LayerRow>(
+    layersQuery(request.scope, filter),
+    only === undefined
+      ? keys === undefined
+        ? parameters
+        : [...parameters, []]
+      : [...parameters, keys?.length === 1 ? only : [...(keys ?? [])]],
+    `strata_layers_${request.scope}_${kind}`,
+  );
+  return toLayerRead(rows);
+}
+
+/** Reads, for a batch of writes, the heads of the addresses and of every scope above them, deleted ones too. */
+export async function readHeads(sql: Sql, environment: string, addresses: readonly Address[]): Promise<LayerRead> {
+  const rows = await sql.query<LayerRow>(
+    `WITH asked AS MATERIALIZED (
+      SELECT DISTINCT a.scope COLLATE "C" AS scope, a.scope_id COLLATE "C" AS scope_id, NULL::text AS org_id, NULL::text AS team_id
+      FROM unnest($3::text[], $4::text[]) AS a (scope, scope_id)
+    ), ${chainCandidates}
+    SELECT ${progressColumns}, ${linksAsJson} AS links, ${headColumns}
+    FROM configuration_counter AS c LEFT JOIN (
+      candidates AS n JOIN configuration_settings AS s
+        ON s.environment = $1 AND s.key = ANY ($2::text[]) AND s.scope = n.scope AND s.scope_id = n.scope_id
+    ) ON true`,
+    [
+      environment,
+      [...new Set(addresses.map((address) => address.key))],
+      addresses.map((address) => address.scope),
+      addresses.map((address) => address.scopeId),
+    ],
+    'strata_heads',
+  );
+  return toLayerRead(rows);
+}
+
+/** Reads one page of a key's stored layers (deleted ones left out) by scope and id, after `after`. */
+export async function readLayersOfKey(
+  sql: Sql,
+  environment: string,
+  key: string,
+  after: Pick<Head, 'scope' | 'scopeId'> | undefined,
+  limit: number,
+): Promise<Head[]> {
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${headColumns} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.key = $2 AND s.value IS NOT NULL AND (s.scope, s.scope_id) > ($3, $4)
+    ORDER BY s.scope, s.scope_id LIMIT $5`,
+    [environment, key, after?.scope ?? '', after?.scopeId ?? '', limit],
+  );
+  return rows.map(toHead);
+}
+
+/** Reads the stored layers of one scope, by key; deleted ones only if asked for. */
+export async function readLayersOfScope(
+  sql: Sql,
+  environment: string,
+  scope: ConfigScope,
+  scopeId: string,
+): Promise<Head[]> {
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${headColumns} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.scope = $2 AND s.scope_id = $3 AND s.value IS NOT NULL ORDER BY s.key`,
+    [environment, scope, scopeId],
+  );
+  return rows.map(toHead);
+}
+
+/** The addresses whose layers were to remove themselves by now, the longest due first, with their current versions. */
+export async function readExpired(sql: Sql, environment: string, limit: number): Promise<Head[]> {
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${headColumns} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.expires_at <= clock_timestamp() ORDER BY s.expires_at LIMIT $2`,
+    [environment, limit],
+    'strata_expired',
+  );
+  return rows.map(toHead);
+}
+
+/** Reads the current layers of some addresses; those without one are left out. */
+export async function readSettings(sql: Sql, environment: string, addresses: readonly Address[]): Promise<Head[]> {
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${headColumns} FROM unnest($2::text[], $3::text[], $4::text[]) AS a (key, scope, scope_id)
+    JOIN configuration_settings AS s
+      ON s.environment = $1 AND s.key = a.key AND s.scope = a.scope AND s.scope_id = a.scope_id
+    WHERE s.value IS NOT NULL`,
+    [
+      environment,
+      addresses.map((address) => address.key),
+      addresses.map((address) => address.scope),
+      addresses.map((address) => address.scopeId),
+    ],
+  );
+  return rows.map(toHead);
+}
+
+/** Reads one page of the stored layers of a scope and of those that inherit from it directly, of some keys, after `after`. */
+export async function readLayersUnder(
+  sql: Sql,
+  environment: string,
+  scope: ScopeRef,
+  keys: readonly string[],
+  after: Address | undefined,
+  limit: number,
+): Promise<Head[]> {
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${headColumns} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.key = ANY ($4::text[]) AND s.value IS NOT NULL
+      AND ((s.scope = $2 AND s.scope_id = $3) OR EXISTS (
+        SELECT FROM configuration_scope_parents AS p
+        WHERE p.environment = $1 AND p.parent_scope = $2 AND p.parent_id = $3 AND p.scope = s.scope
+          AND p.scope_id = s.scope_id AND p.valid_to IS NULL))
+      AND (s.key, s.scope, s.scope_id) > ($5, $6, $7)
+    ORDER BY s.key, s.scope, s.scope_id LIMIT $8`,
+    [
+      environment,
+      scope.scope,
+      scope.scopeId,
+      [...keys],
+      after?.key ?? '',
+      after?.scope ?? '',
+      after?.scopeId ?? '',
+      limit,
+    ],
+  );
+  return rows.map(toHead);
+}

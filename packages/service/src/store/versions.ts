@@ -1,0 +1,221 @@
+/** Owns the SQL of configuration_versions: every version of every address. */
+import {
+  deepFreeze,
+  shortVersion,
+  type Address,
+  type ConfigScope,
+  type ConfigVersion,
+  type ImpactLevel,
+  type JsonValue,
+  type ScopeRef,
+  type VersionOperation,
+} from '@strata/core';
+import type { Row, Sql } from '../db/database.ts';
+
+/** A version as it is handed out, with its full hash. */
+export interface StoredVersion extends ConfigVersion {
+  readonly hash: string;
+  readonly parentHash: string | null;
+  /** Whether it left the address without a layer. */
+  readonly deleted: boolean;
+}
+
+interface VersionRow extends Row {
+  readonly hash: string;
+  readonly commit_id: string;
+  readonly revision: number;
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scope_id: string;
+  readonly parent: string | null;
+  readonly operation: VersionOperation;
+  readonly value: string | null;
+  readonly rollback_from: string | null;
+  readonly impact_level: ImpactLevel;
+  readonly expires_at: Date | null;
+  readonly actor: string;
+  readonly comment: string | null;
+  readonly committed_at: Date;
+  readonly tags: readonly string[] | null;
+}
+
+const versionColumns = `v.hash, v.commit_id, v.revision, v.key, v.scope, v.scope_id, v.parent, v.operation, v.value, v.rollback_from,
+  v.impact_level, v.expires_at, c.actor, c.comment, c.committed_at,
+  (SELECT array_agg(t.tag ORDER BY t.revision, t.tag) FROM configuration_tags AS t WHERE t.version = v.hash) AS tags`;
+const versionTables = 'configuration_versions AS v JOIN configuration_commits AS c ON c.id = v.commit_id';
+
+function toVersion(row: VersionRow): StoredVersion {
+  return {
+    hash: row.hash,
+    parentHash: row.parent,
+    deleted: row.value === null,
+    version: shortVersion(row.hash),
+    key: row.key,
+    scope: row.scope,
+    scopeId: row.scope === 'global' ? null : row.scope_id,
+    operation: row.operation,
+    value: row.value === null ? null : deepFreeze(JSON.parse(row.value) as JsonValue),
+    changedBy: row.actor,
+    changedAt: row.committed_at,
+    comment: row.comment,
+    impactLevel: row.impact_level,
+    tags: row.tags ?? [],
+    isRollback: row.rollback_from !== null,
+    ...(row.rollback_from === null ? {} : { rollbackFromVersion: shortVersion(row.rollback_from) }),
+    parent: row.parent === null ? null : shortVersion(row.parent),
+    revision: row.revision,
+    commit: row.commit_id,
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+  };
+}
+
+/** What is kept inside and not handed out. */
+export function toPublicVersion(version: StoredVersion): ConfigVersion {
+  const { hash: _hash, parentHash: _parentHash, deleted: _deleted, ...shown } = version;
+  return shown;
+}
+
+/** Reads versions by their full hashes, in any order. */
+export async function readVersions(sql: Sql, hashes: readonly string[]): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionTables} WHERE v.hash = ANY ($1::text[])`,
+    [[...hashes]],
+    'strata_versions',
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the versions of a key whose hash begins with `prefix` (hex), at most `limit`. */
+export async function findVersions(
+  sql: Sql,
+  environment: string,
+  key: string | undefined,
+  scope: ScopeRef | undefined,
+  prefix: string,
+  limit: number,
+): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionTables}
+    WHERE v.hash >= $1 AND v.hash < $1 || 'g' AND v.environment = $2 AND ($3::text IS NULL OR v.key = $3)
+      AND ($4::text IS NULL OR (v.scope = $4 AND v.scope_id = $5)) ORDER BY v.revision DESC LIMIT $6`,
+    [prefix, environment, key ?? null, scope?.scope ?? null, scope?.scopeId ?? null, limit],
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the versions of a key that bear a tag, at most `limit`. */
+export async function findTaggedVersions(
+  sql: Sql,
+  environment: string,
+  key: string,
+  scope: ScopeRef | undefined,
+  tag: string,
+  limit: number,
+): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionTables} JOIN configuration_tags AS g ON g.version = v.hash
+    WHERE g.environment = $1 AND g.tag = $2 AND g.key = $3 AND ($4::text IS NULL OR (g.scope = $4 AND g.scope_id = $5))
+    ORDER BY v.revision DESC LIMIT $6`,
+    [environment, tag, key, scope?.scope ?? null, scope?.scopeId ?? null, limit],
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the versions of one address, newest first: `offset` back from the newest of at most `until`, at most `limit`. */
+export async function readAddressHistory(
+  sql: Sql,
+  environment: string,
+  address: Address,
+  {
+    until,
+    offset = 0,
+    limit,
+  }: { readonly until?: number | undefined; readonly offset?: number; readonly limit: number },
+): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionTables}
+    WHERE v.environment = $1 AND v.key = $2 AND v.scope = $3 AND v.scope_id = $4 AND v.revision <= $5::bigint
+    ORDER BY v.revision DESC LIMIT $6 OFFSET $7`,
+    [environment, address.key, address.scope, address.scopeId, until ?? Number.MAX_SAFE_INTEGER, limit, offset],
+    'strata_address_history',
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the versions of a key before a revision, newest first, at all its scopes or at one. */
+export async function readKeyHistory(
+  sql: Sql,
+  environment: string,
+  key: string,
+  scope: ScopeRef | undefined,
+  before: number | undefined,
+  limit: number,
+): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionTables}
+    WHERE v.environment = $1 AND v.key = $2 AND v.revision < $3::bigint
+      ${scope === undefined ? '' : 'AND v.scope = $5 AND v.scope_id = $6'}
+    ORDER BY v.revision DESC, v.scope, v.scope_id LIMIT $4`,
+    [
+      environment,
+      key,
+      before ?? Number.MAX_SAFE_INTEGER,
+      limit,
+      ...(scope === undefined ? [] : [scope.scope, scope.scopeId]),
+    ],
+    scope === undefined ? 'strata_key_history' : 'strata_scope_history',
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the version that each of some addresses had at a revision; addresses without one are left out. */
+export async function readVersionsAt(
+  sql: Sql,
+  environment: string,
+  addresses: readonly Address[],
+  revision: number,
+): Promise<StoredVersion[]> {
+  const rows = await sql.query<VersionRow>(
+    `SELECT ${versionColumns} FROM unnest($2::text[], $3::text[], $4::text[]) AS a (key, scope, scope_id)
+    CROSS JOIN LATERAL (
+      SELECT * FROM configuration_versions AS w
+      WHERE w.environment = $1 AND w.key = a.key AND w.scope = a.scope AND w.scope_id = a.scope_id AND w.revision <= $5::bigint
+      ORDER BY w.revision DESC LIMIT 1
+    ) AS v JOIN configuration_commits AS c ON c.id = v.commit_id`,
+    [
+      environment,
+      addresses.map((address) => address.key),
+      addresses.map((address) => address.scope),
+      addresses.map((address) => address.scopeId),
+      revision,
+    ],
+  );
+  return rows.map(toVersion);
+}
+
+/** Reads the version that every key of a scope had at a revision, or that bears a tag. */
+export async function readScopeAt(
+  sql: Sql,
+  environment: string,
+  scope: ScopeRef,
+  target: { readonly revision: number } | { readonly tag: string },
+): Promise<StoredVersion[]> {
+  const rows =
+    'tag' in target
+      ? await sql.query<VersionRow>(
+          `SELECT ${versionColumns} FROM configuration_tags AS g JOIN configuration_versions AS v ON v.hash = g.version
+          JOIN configuration_commits AS c ON c.id = v.commit_id
+          WHERE g.environment = $1 AND g.scope = $2 AND g.scope_id = $3 AND g.tag = $4 ORDER BY v.key`,
+          [environment, scope.scope, scope.scopeId, target.tag],
+        )
+      : await sql.query<VersionRow>(
+          `SELECT ${versionColumns} FROM configuration_settings AS s CROSS JOIN LATERAL (
+            SELECT * FROM configuration_versions AS w
+            WHERE w.environment = $1 AND w.key = s.key AND w.scope = s.scope AND w.scope_id = s.scope_id AND w.revision <= $4::bigint
+            ORDER BY w.revision DESC LIMIT 1
+          ) AS v JOIN configuration_commits AS c ON c.id = v.commit_id
+          WHERE s.environment = $1 AND s.scope = $2 AND s.scope_id = $3 ORDER BY v.key`,
+          [environment, scope.scope, scope.scopeId, target.revision],
+        );
+  return rows.map(toVersion);
+}

@@ -1,0 +1,323 @@
+/** Owns the writes of values: from a caller's arguments to an intent, and from what became of it to version records. */
+import { randomUUID } from 'node:crypto';
+import {
+  ConfigurationError,
+  diff,
+  formatAddress,
+  jsonText,
+  parseId,
+  parseJsonValue,
+  parseKey,
+  parseLayer,
+  parseScope,
+  parseVersionReference,
+  shortVersion,
+  type Address,
+  type ConfigVersion,
+  type JsonValue,
+  type ScopeInput,
+} from '@strata/core';
+import type { Settled } from './commit-queue.ts';
+import { begin, type Context } from './context.ts';
+import type { Actor, Commit, CommitChange, DryRun, WriteOptions } from './configuration-management-service.ts';
+import { decide, effectiveValue, type Decision, type Expectation, type Intent, type ValueChange } from './decide.ts';
+import { digestOf } from './digest.ts';
+import { HeadMemory, HeadView } from './heads.ts';
+import { readProgress } from './store/counter.ts';
+import type { CommitOperation } from './store/commits.ts';
+import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
+import type { NewCommit } from './store/write.ts';
+import { resolveVersion } from './version-reference.ts';
+
+const maxChanges = 5000;
+
+/** Stores one layer. */
+export async function set(
+  context: Context,
+  actor: Actor,
+  key: string,
+  value: unknown,
+  scope: ScopeInput,
+  comment: string | undefined,
+  options: WriteOptions & { readonly dryRun?: boolean },
+): Promise<ConfigVersion | DryRun> {
+  const change = {
+    ...parseAddress(key, scope),
+    value: parseNewLayer(value),
+    expiresAt: parseExpiry(options.expiresAt),
+  };
+  return writeOne(context, actor, change, comment, options);
+}
+
+/** Removes one layer. */
+export async function remove(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeInput,
+  comment: string | undefined,
+  options: WriteOptions & { readonly dryRun?: boolean },
+): Promise<ConfigVersion | DryRun> {
+  const change = { ...parseAddress(key, scope), value: undefined, mustExist: true };
+  return writeOne(context, actor, change, comment, options);
+}
+
+/** Writes one change of a value with the options that every write takes. */
+export async function writeOne(
+  context: Context,
+  actor: Actor,
+  change: ValueChange,
+  comment: string | undefined,
+  options: WriteOptions & { readonly dryRun?: boolean },
+): Promise<ConfigVersion | DryRun> {
+  begin(context);
+  const expected = await parseExpectation(context, change, options.ifVersion);
+  const intent = newIntent(actor, [{ ...change, expected }], comment, options);
+  if (options.dryRun === true) return dryRun(context, intent);
+  const { versions } = await submit(context, intent);
+  return versions[0] ?? lost(intent);
+}
+
+/** Applies several changes as one commit. */
+export async function commit(
+  context: Context,
+  actor: Actor,
+  changes: readonly CommitChange[],
+  comment: string | undefined,
+  options: WriteOptions,
+): Promise<Commit> {
+  begin(context);
+  if (!Array.isArray(changes) || changes.length === 0 || changes.length > maxChanges) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'changes',
+      problem: `give a list of 1 to ${String(maxChanges)} changes`,
+    });
+  }
+  const parsed: ValueChange[] = [];
+  for (const change of changes) parsed.push(await parseChange(context, change));
+  return submit(context, newIntent(actor, refuseTwice(parsed), comment, options));
+}
+
+async function parseChange(context: Context, change: CommitChange): Promise<ValueChange> {
+  const address = parseAddress(change.key, change);
+  const expected = await parseExpectation(context, address, change.ifVersion);
+  if (change.delete === true) return { ...address, value: undefined, mustExist: true, expected };
+  return { ...address, value: parseNewLayer(change.value), expiresAt: parseExpiry(change.expiresAt), expected };
+}
+
+function refuseTwice(changes: readonly ValueChange[]): readonly ValueChange[] {
+  const seen = new Set<string>();
+  for (const change of changes) {
+    const name = formatAddress(change);
+    if (seen.has(name)) {
+      throw new ConfigurationError('invalid_argument', { argument: 'changes', problem: `${name} stands there twice` });
+    }
+    seen.add(name);
+  }
+  return changes;
+}
+
+/** Checks a key and a scope. */
+export function parseAddress(key: string, scope: ScopeInput | undefined): Address {
+  const { scope: level, scopeId } = parseScope(scope);
+  return { key: parseKey(key), scope: level, scopeId };
+}
+
+function parseNewLayer(value: unknown): JsonValue {
+  const layer = parseLayer(parseJsonValue(value));
+  jsonText(layer);
+  return layer;
+}
+
+function parseExpiry(input: Date | string | undefined): Date | undefined {
+  if (input === undefined) return undefined;
+  const at = new Date(input);
+  if (!Number.isNaN(at.getTime())) return at;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'expiresAt',
+    problem: `${JSON.stringify(input)} is not a time; give a Date or an ISO 8601 text`,
+  });
+}
+
+async function parseExpectation(
+  context: Context,
+  address: Address,
+  ifVersion: string | null | undefined,
+): Promise<Expectation | undefined> {
+  if (ifVersion === undefined) return undefined;
+  if (ifVersion === null) return { text: 'no value', prefix: null };
+  const reference = parseVersionReference(ifVersion);
+  if (reference.kind === 'hash') return { text: ifVersion, prefix: reference.prefix };
+  const version = await resolveVersion(context, address.key, ifVersion, { scope: address });
+  if (version === undefined) {
+    throw new ConfigurationError('version_not_found', { version: ifVersion, key: formatAddress(address) });
+  }
+  return { text: ifVersion, prefix: version.deleted ? null : version.hash };
+}
+
+/** Makes the commit of a call. */
+export function newCommit(
+  actor: Actor,
+  operation: CommitOperation,
+  request: JsonValue,
+  comment: string | undefined,
+  options: {
+    readonly idempotencyKey?: string | undefined;
+    readonly about?: Partial<Address>;
+    readonly metadata?: NewCommit['metadata'];
+  } = {},
+): NewCommit {
+  const id = randomUUID();
+  const said = parseComment(comment);
+  return {
+    id,
+    operation,
+    about: options.about,
+    actor: actor.id,
+    comment: said,
+    idempotencyKey: options.idempotencyKey === undefined ? id : parseId(options.idempotencyKey, 'idempotencyKey'),
+    requestDigest: digestOf([operation, actor.id, said, request]),
+    metadata: options.metadata ?? {},
+    ip: actor.ip ?? null,
+    userAgent: actor.userAgent ?? null,
+    requestId: actor.requestId ?? null,
+  };
+}
+
+const maxCommentLength = 10_000;
+
+function parseComment(comment: unknown): string | null {
+  if (comment === undefined || comment === null || comment === '') return null;
+  const problem =
+    typeof comment !== 'string'
+      ? `it must be a text, and is ${typeof comment}`
+      : comment.length > maxCommentLength
+        ? `it has ${String(comment.length)} characters, and ${String(maxCommentLength)} are allowed`
+        : comment.includes('\u0000') || !comment.isWellFormed()
+          ? 'it contains U+0000 or half of a surrogate pair'
+          : undefined;
+  if (problem !== undefined) throw new ConfigurationError('invalid_argument', { argument: 'comment', problem });
+  return comment as string;
+}
+
+/** Makes the intent of a commit of value changes. */
+export function newIntent(
+  actor: Actor,
+  changes: readonly ValueChange[],
+  comment: string | undefined,
+  options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
+): Intent {
+  const request = changes.map(({ key, scope, scopeId, value, rollbackFrom, expiresAt, expected }) => [
+    key,
+    scope,
+    scopeId,
+    value === undefined ? [] : [value],
+    rollbackFrom ?? null,
+    expiresAt?.toISOString() ?? null,
+    expected === undefined ? [] : [expected.prefix],
+  ]);
+  return {
+    commit: newCommit(actor, 'change', request, comment, { idempotencyKey: options.idempotencyKey }),
+    changes,
+    force: options.force === true,
+  };
+}
+
+/** Queues an intent and answers the commit it made, with a version for each change in the order given. */
+export async function submit(context: Context, intent: Intent): Promise<Commit> {
+  const settled = await context.queue.submit(intent);
+  const made = new Map(madeVersions(intent, settled).map((version) => [version.hash, version]));
+  const missing = settled.hashes.filter((hash) => !made.has(hash));
+  for (const version of await readVersions(context.db, missing)) made.set(version.hash, version);
+  const versions =
+    settled.decision === undefined && settled.commit !== undefined
+      ? inOrder(intent, await readVersionsAt(context.db, context.environment, intent.changes, settled.commit.revision))
+      : settled.hashes.map((hash) => made.get(hash) ?? lost(intent));
+  return toCommit(settled, versions.map(toPublicVersion));
+}
+
+function toCommit(settled: Settled, versions: readonly ConfigVersion[]): Commit {
+  if (settled.commit !== undefined) {
+    const { id, revision, actor, comment, at } = settled.commit;
+    return { id, revision, committedBy: actor, committedAt: at, comment, versions };
+  }
+  const newest = versions.reduce((a, b) => (b.revision > a.revision ? b : a));
+  return {
+    id: newest.commit,
+    revision: newest.revision,
+    committedBy: newest.changedBy,
+    committedAt: newest.changedAt,
+    comment: newest.comment,
+    versions,
+  };
+}
+
+function inOrder(intent: Intent, versions: readonly StoredVersion[]): readonly StoredVersion[] {
+  const byAddress = new Map(
+    versions.map((version) => [formatAddress({ ...version, scopeId: version.scopeId ?? '' }), version]),
+  );
+  return intent.changes.flatMap((change) => byAddress.get(formatAddress(change)) ?? []);
+}
+
+function lost(intent: Intent): never {
+  throw new Error(`the version of commit ${intent.commit.id} was written and cannot be found`);
+}
+
+function madeVersions(intent: Intent, { commit: stored, decision }: Settled): StoredVersion[] {
+  if (stored === undefined || decision === undefined) return [];
+  return decision.outcomes.flatMap((outcome) => {
+    if (outcome.kind === 'unchanged') return [];
+    const { version, value } = outcome;
+    const made: StoredVersion = {
+      hash: version.hash,
+      parentHash: version.parent,
+      deleted: value === undefined,
+      version: shortVersion(version.hash),
+      key: version.key,
+      scope: version.scope,
+      scopeId: version.scope === 'global' ? null : version.scopeId,
+      operation: version.operation,
+      value: value ?? null,
+      changedBy: stored.actor,
+      changedAt: stored.at,
+      comment: stored.comment,
+      impactLevel: version.impactLevel,
+      tags: [],
+      isRollback: version.rollbackFrom !== null,
+      ...(version.rollbackFrom === null ? {} : { rollbackFromVersion: shortVersion(version.rollbackFrom) }),
+      parent: version.parent === null ? null : shortVersion(version.parent),
+      revision: stored.revision,
+      commit: intent.commit.id,
+      ...(version.expiresAt === null ? {} : { expiresAt: version.expiresAt }),
+    };
+    return [made];
+  });
+}
+
+/** Decides on an intent as the queue would, and says what it would do. */
+async function dryRun(context: Context, intent: Intent): Promise<DryRun> {
+  const memory = new HeadMemory();
+  await memory.read(context.db, context.environment, intent.changes);
+  const rules = await context.ruleBook.at(context.db, memory.progress ?? (await readProgress(context.db)));
+  const view = new HeadView(memory, rules);
+  const { decision, after } = await decide(context, view, { ...intent, force: true });
+  return describe(intent, decision, view, after);
+}
+
+function describe(intent: Intent, decision: Decision, view: HeadView, after: HeadView): DryRun {
+  const change = intent.changes[0];
+  const outcome = decision.outcomes[0];
+  if (change === undefined || outcome === undefined) throw new Error('a dry run describes exactly one change');
+  const chain = view.chain(change);
+  return {
+    dryRun: true,
+    key: change.key,
+    scope: change.scope,
+    scopeId: change.scope === 'global' ? null : change.scopeId,
+    changed: outcome.kind === 'version',
+    impactLevel: outcome.kind === 'version' ? outcome.version.impactLevel : 'none',
+    diff: diff(view.head(change)?.value, after.head(change)?.value),
+    effectiveDiff: diff(effectiveValue(view, change.key, chain), effectiveValue(after, change.key, chain)),
+    wouldBreak: decision.broken,
+  };
+}

@@ -1,0 +1,3 @@
+await configService.preloadHotConfigs();
+
+export {};

@@ -1,0 +1,5 @@
+await configService.watchConfig(['*'], callback);
+
+await configService.watchConfig(['branding', 'system_settings'], callback);
+
+export {};

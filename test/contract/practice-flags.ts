@@ -1,0 +1,10 @@
+if (true) {
+  showNewFeature();
+}
+
+const enabled = await configService.evaluateFlag('new-feature', { userId, organizationId });
+if (enabled) {
+  showNewFeature();
+}
+
+export {};

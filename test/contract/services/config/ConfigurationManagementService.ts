@@ -1,0 +1,2 @@
+/** Owns the place from which the contract imports the service. */
+export * from '@strata/service';

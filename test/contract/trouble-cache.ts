@@ -1,0 +1,5 @@
+await configService.invalidateCache('branding');
+
+const freshValue = await configService.get('branding');
+
+export {};
