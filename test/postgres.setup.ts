@@ -64,7 +64,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       '--locale=C',
     ],
     postgresFlags: flags,
-    onLog: (line) => log.push(String(line)),
+    onLog: (line) => log.push(line),
     onError: (error) => log.push(String(error)),
   });
   const stop = async (): Promise<void> => {

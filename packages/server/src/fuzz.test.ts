@@ -165,7 +165,7 @@ const request = fc
   .map((parts) => {
     const sendsBody = parts.method === 'PUT' || parts.method === 'POST';
     return {
-      method: parts.method as NonNullable<InjectOptions['method']>,
+      method: parts.method,
       url: `/v1/${parts.route}/${parts.key}${parts.query.length === 0 ? '' : `?${parts.query.join('&')}`}`,
       headers: sendsBody ? { ...parts.headers, 'content-type': parts.type } : parts.headers,
       ...(sendsBody ? { payload: parts.body } : {}),

@@ -63,11 +63,15 @@ export async function sendProblem(error: unknown, request: FastifyRequest, reply
   await reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
 }
 
-/** A version that is not the expected one is `conflict` everywhere; asked for in a header, HTTP calls it a failed precondition. */
-function statusOf(error: unknown, request: FastifyRequest): number | undefined {
-  const { headers } = request;
+/**
+ * What a caller asks for in a header, HTTP has a status of its own for: 412 for a version that is not the expected one (RFC 9110), 422
+ * for an idempotency key of another change (its draft, 2.7). In a body they are conflicts as everywhere.
+ */
+function statusOf(error: unknown, { headers }: FastifyRequest): number | undefined {
   const conditional = headers['if-match'] !== undefined || headers['if-none-match'] !== undefined;
-  return conditional && isConfigurationError(error, 'conflict') ? 412 : undefined;
+  if (conditional && isConfigurationError(error, 'conflict')) return 412;
+  const keyed = headers['idempotency-key'] !== undefined;
+  return keyed && isConfigurationError(error, 'idempotency_conflict') ? 422 : undefined;
 }
 
 /** Translates the refusals of the HTTP framework into ours; leaves all else as it is. */

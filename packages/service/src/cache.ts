@@ -220,7 +220,9 @@ function lookUp(entries: KeyEntries, scope: ScopeContext | undefined): CacheEntr
   if (scope.organizationId !== undefined || scope.teamId !== undefined) {
     return entries.explicit.get(explicitName(scope.scope, scope));
   }
-  return entries[scope.scope as 'org' | 'team' | 'user']?.get(scope.scopeId ?? '');
+  // What a caller gives is not checked yet, so it may be no scope at all.
+  const map: Map<string, CacheEntry> | undefined = entries[scope.scope];
+  return (map as Map<string, CacheEntry> | undefined)?.get(scope.scopeId ?? '');
 }
 
 function isPlainGlobal(scope: ScopeContext): boolean {

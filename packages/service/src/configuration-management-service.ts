@@ -489,10 +489,7 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     listLocks: async (filter = {}) => listLocks(context, filter),
     getLayer: async (key, scope) => getLayer(context, key, scope),
     exportConfig: async (scope, format = 'json') => exportConfig(context, scope, format),
-    // eslint-disable-next-line @typescript-eslint/require-await
-    invalidateCache: async (pattern) => {
-      invalidateCache(context, pattern);
-    },
+    invalidateCache: async (pattern) => invalidateCache(context, pattern),
     as: (actor) =>
       bindService(context, typeof actor === 'string' ? actorOf(undefined, actor) : actorOf(actor, actor.id)),
     migrate: async () => migrate(context.db),

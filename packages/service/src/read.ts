@@ -151,7 +151,8 @@ export function effective(layers: readonly Head[], rule: Rule | undefined): Json
 }
 
 /** Forgets cached values: all, or those of keys that match a glob in which `*` stands for any characters. */
-export function invalidateCache(context: Context, pattern: string | undefined): void {
+export function invalidateCache(context: Context, pattern: string | undefined): Promise<void> {
   if (pattern === undefined || pattern === '*') context.cache?.forget(() => true);
   else context.cache?.forget(globMatcher(pattern));
+  return Promise.resolve();
 }

@@ -79,17 +79,21 @@ export class RuleBook {
     return { revision, byKey, locks };
   }
 
+  #heldZod(key: string, digest: string | null): ZodType | undefined {
+    const held = this.#zod.get(key);
+    return held?.digest === digest ? held.schema : undefined;
+  }
+
   // Compiling a schema is dear, so a rule whose definition is unchanged is kept.
   #rule(key: string, definition: Definition, digest: string | null, revision: number): Rule {
     const held = this.#validators.get(key);
     if (held?.digest === digest && held.revision === revision) return held;
-    const zod = this.#zod.get(key);
-    const schema = zod?.digest === digest ? zod?.schema : undefined;
+    const zod = this.#heldZod(key, digest);
     const rule: Rule = {
       key,
       definition,
-      validator: compileValidator(key, definition, schema),
-      zod: schema,
+      validator: compileValidator(key, definition, zod),
+      zod,
       digest,
       revision,
       sensitive: definition.sensitive === true || hasSensitivePart(definition.jsonSchema),
@@ -104,6 +108,6 @@ function hasSensitivePart(schema: JsonValue | undefined): boolean {
   if (typeof schema !== 'object' || schema === null) return false;
   if (Array.isArray(schema)) return schema.some(hasSensitivePart);
   return Object.entries(schema).some(
-    ([name, part]) => (name === 'x-sensitive' && part === true) || hasSensitivePart(part as JsonValue),
+    ([name, part]) => (name === 'x-sensitive' && part === true) || hasSensitivePart(part),
   );
 }

@@ -1,6 +1,19 @@
 /** Owns the JSON Schema engine: which formats it checks, and that neither patterns nor repeated items can stall it. */
-import { canonicalJson, ConfigurationError, knownFormats, type JsonObject, type JsonValue } from '@strata/core';
-import { Ajv2020, type CodeOptions, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import {
+  canonicalJson,
+  ConfigurationError,
+  knownFormats,
+  sameJson,
+  type JsonObject,
+  type JsonValue,
+} from '@strata/core';
+import {
+  Ajv2020,
+  type CodeOptions,
+  type ErrorObject,
+  type KeywordDefinition,
+  type ValidateFunction,
+} from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { RE2JS } from 're2js';
 
@@ -48,17 +61,30 @@ function engine(): Ajv2020 {
     strict: false,
     logger: false,
     validateSchema: false,
+    // Else a property called `toString` would always be there.
+    ownProperties: true,
     // 0.3 is a multiple of 0.1, though not in binary.
     multipleOfPrecision: 9,
     code: { regExp: linearRegExp },
   });
   for (const name of knownFormats) shared.addFormat(name, formats.default.get(name as 'date'));
-  shared.removeKeyword('uniqueItems');
-  shared.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: areUnique });
+  for (const definition of ownKeywords) shared.removeKeyword(definition.keyword).addKeyword(definition);
   return shared;
 }
 
-/** In time linear in the items, where the engine's own compares each with each. */
+/** Keywords for which the engine compares values in a way that fails for properties called `toString` or `valueOf`. */
+const ownKeywords = [
+  { keyword: 'const', compile: (constant: JsonValue) => (value: JsonValue) => sameJson(value, constant) },
+  {
+    keyword: 'enum',
+    schemaType: 'array',
+    compile: (constants: readonly JsonValue[]) => (value: JsonValue) =>
+      constants.some((constant) => sameJson(value, constant)),
+  },
+  { keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: areUnique },
+] satisfies (KeywordDefinition & { readonly keyword: string })[];
+
+/** In time linear in the items: the engine's own compares each with each. */
 function areUnique(unique: boolean, items: readonly JsonValue[]): boolean {
   return !unique || new Set(items.map(canonicalJson)).size === items.length;
 }

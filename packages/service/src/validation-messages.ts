@@ -230,10 +230,8 @@ function boundText({ keyword, schema, params }: ErrorObject): string {
       return Array.isArray((params as { readonly passingSchemas?: unknown }).passingSchemas)
         ? 'fits more than one of the allowed forms, and must fit exactly one'
         : noForm;
-    case 'false schema':
-      return 'is not allowed';
     default:
-      return 'is not allowed as it is';
+      return 'is not allowed';
   }
 }
 

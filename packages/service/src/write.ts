@@ -87,7 +87,7 @@ export async function commit(
   options: WriteOptions,
 ): Promise<Commit> {
   begin(context);
-  if (!Array.isArray(changes) || changes.length === 0 || changes.length > maxChanges) {
+  if (!isList(changes) || changes.length === 0 || changes.length > maxChanges) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'changes',
       problem: `give a list of 1 to ${String(maxChanges)} changes`,
@@ -96,6 +96,10 @@ export async function commit(
   const parsed: ValueChange[] = [];
   for (const change of changes) parsed.push(await parseChange(context, change));
   return submit(context, newIntent(actor, refuseTwice(parsed), comment, options));
+}
+
+function isList(changes: unknown): boolean {
+  return Array.isArray(changes);
 }
 
 async function parseChange(context: Context, change: CommitChange): Promise<ValueChange> {

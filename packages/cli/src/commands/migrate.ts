@@ -3,7 +3,10 @@ import { openStore } from '@strata/server';
 import type { Command } from 'commander';
 import { addDataDirectory, storeOptions, type DataDirectory } from '../store-options.ts';
 
-/** Adds `strata migrate`: brings the tables to this version of Strata and says which files that took. */
+/**
+ * Adds `strata migrate`: brings the tables to this version of Strata and says which files that took. An embedded database brings
+ * itself up to date when it is opened.
+ */
 export function addMigrateCommand(program: Command): void {
   const command = program.command('migrate').description("bring the database's tables to this version of Strata");
   addDataDirectory(command).action(async (flags: DataDirectory) => {
@@ -11,7 +14,7 @@ export function addMigrateCommand(program: Command): void {
     try {
       const { applied, current } = await store.service.migrate();
       for (const name of applied) console.log(`applied ${name}`);
-      console.log(`${store.place} is up to date (${String(current.length)} migrations)`);
+      console.log(`${store.place} is up to date with ${current.at(-1) ?? 'no migration'}`);
     } finally {
       await store.close();
     }

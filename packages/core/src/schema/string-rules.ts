@@ -14,6 +14,8 @@ export interface StringFormatDef {
   readonly protocol?: RegExp;
   readonly hostname?: RegExp;
   readonly normalize?: boolean;
+  /** The rule of a `z.stringFormat`. */
+  readonly fn?: unknown;
   readonly error?: unknown;
 }
 
@@ -65,7 +67,9 @@ export function isCodeRule(def: StringFormatDef): boolean {
 function formatOf(def: StringFormatDef): string | undefined {
   // Zod's times have no zone, and these dates with time may lack one or the seconds: JSON Schema's formats do not.
   if (def.format === 'time' || def.local === true || def.precision === -1) return undefined;
-  // An author's own pattern decides alone, and may take addresses that the format refuses.
+  // A pattern of any kind is no format, and an author's own rule decides alone: it may take what the format of that name refuses.
+  const isOwn = def.pattern !== undefined && ownPatterns.has(def.pattern.source);
+  if (def.format === 'regex' || (def.fn !== undefined && !isOwn)) return undefined;
   if (def.format === 'email' && def.pattern?.source !== z.regexes.email.source) return undefined;
   const format = renamed[def.format] ?? def.format;
   return knownFormats.has(format) ? format : undefined;

@@ -154,7 +154,7 @@ describe('an idempotency key', () => {
     const headers = { 'idempotency-key': '"taken"' };
     await server.send('PUT', '/v1/layers/taken', { value: 1 }, headers);
     const other = await server.send('PUT', '/v1/layers/taken', { value: 2 }, headers);
-    expect(other.json()).toMatchObject({ code: 'idempotency_conflict' });
+    expect(other.json()).toMatchObject({ status: 422, code: 'idempotency_conflict' });
     expect(await versions('taken')).toBe(1);
   });
 

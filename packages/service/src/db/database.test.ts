@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@strata/core';
+import type { ConfigurationError } from '@strata/core';
 import fc from 'fast-check';
 import { beforeEach, expect, it } from 'vitest';
 import { describeDatabases } from '../../../../test/databases.ts';

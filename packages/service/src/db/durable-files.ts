@@ -7,7 +7,7 @@ import { NodeFS } from '@electric-sql/pglite/nodefs';
 /** Start parameters with syncing on. `fdatasync`, PostgreSQL's default, does nothing inside PGlite. */
 export const durableStartParams = [
   ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
-  ...['-c', 'fsync=on', '-c', 'wal_sync_method=fsync'],
+  ...['-c', 'shared_buffers=8MB', '-c', 'fsync=on', '-c', 'wal_sync_method=fsync'],
 ];
 
 type ModuleOptions = Parameters<NodeFS['init']>[1];

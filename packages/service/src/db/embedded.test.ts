@@ -216,9 +216,11 @@ describe('the lock of a directory', () => {
         children.map(
           (child, index) =>
             new Promise<void>((resolve) => {
-              const check = (): void => void (pattern.test(outputs[index] ?? '') && resolve());
+              const check = (): void => {
+                if (pattern.test(outputs[index] ?? '')) resolve();
+              };
               child.stdout.on('data', (data) => {
-                outputs[index] += String(data);
+                outputs[index] = (outputs[index] ?? '') + String(data);
                 check();
               });
               check();

@@ -53,11 +53,11 @@ async function startInMemory(): Promise<Instance> {
 
 async function startLocked(dataDir: string, relaxed: boolean): Promise<Instance> {
   mkdirSync(dataDir, { recursive: true });
-  const { release } = lockDirectory(dataDir);
+  const lock = lockDirectory(dataDir);
   try {
-    return { ...(await startIn(dataDir, relaxed)), release };
+    return { ...(await startIn(dataDir, relaxed)), release: () => lock.release() };
   } catch (error) {
-    release();
+    lock.release();
     throw error;
   }
 }

@@ -22,7 +22,9 @@ export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Dat
   const sql: Sql = {
     query: async <R extends Row>(text: string, parameters?: readonly SqlParameter[], name?: string) =>
       rowsOf<R>(await connection.query(text, parameters, name)),
-    script: async (text) => void (await connection.script(text)),
+    script: async (text) => {
+      await connection.script(text);
+    },
   };
   return {
     kind: 'embedded',
