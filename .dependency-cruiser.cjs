@@ -77,6 +77,13 @@ module.exports = {
       to: { path: '^packages/core/src/schema/' },
     },
     {
+      name: 'client-without-dependencies',
+      comment: 'The client takes no npm package; a framework that it binds to is an optional peer.',
+      severity: 'error',
+      from: { path: '^packages/client/src/', pathNot: tests },
+      to: { dependencyTypes: ['npm', 'npm-optional'] },
+    },
+    {
       name: 'declared',
       comment: 'A package declares in its own package.json what it imports.',
       severity: 'error',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLoopbackAddress, isLoopbackHost, requireLoopback } from './loopback.ts';
+import { isLoopbackAddress, isLoopbackHost, loopbackAddress } from './loopback.ts';
 
 describe('a loopback address', () => {
   it.each(['127.0.0.1', '127.8.9.10', '127.255.255.255', '::1', '::ffff:127.0.0.1'])('%s is one', (address) => {
@@ -56,12 +56,16 @@ describe('a Host header', () => {
   });
 });
 
-describe('the host to listen on', () => {
-  it.each(['127.0.0.1', '127.3.2.1', '::1', 'localhost'])('may be %s', async (host) => {
-    await expect(requireLoopback(host)).resolves.toBeUndefined();
+describe('the address to listen on', () => {
+  it.each(['127.0.0.1', '127.3.2.1', '::1'])('may be %s', async (host) => {
+    expect(await loopbackAddress(host)).toBe(host);
+  });
+
+  it('is the one that localhost leads to', async () => {
+    expect(['127.0.0.1', '::1']).toContain(await loopbackAddress('localhost'));
   });
 
   it.each(['0.0.0.0', '::', '10.1.2.3', 'strata.example', '', '127.0.0.1 '])('may not be %j', async (host) => {
-    await expect(requireLoopback(host)).rejects.toMatchObject({ code: 'not_loopback' });
+    await expect(loopbackAddress(host)).rejects.toMatchObject({ code: 'not_loopback' });
   });
 });

@@ -22,12 +22,15 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Checks a host before the server listens on it: an address of this machine, or `localhost` if it leads nowhere else.
- * @throws ConfigurationError `not_loopback`.
+ * The address to listen on for a host: the host itself, or what `localhost` leads to, IPv4 first. One address alone, so that one port
+ * and one close are all there is.
+ * @throws ConfigurationError `not_loopback` for anything but this machine.
  */
-export async function requireLoopback(host: string): Promise<void> {
-  const addresses = host === 'localhost' ? await lookup(host, { all: true }) : [{ address: host }];
-  if (!addresses.every(({ address }) => isLoopbackAddress(address))) {
+export async function loopbackAddress(host: string): Promise<string> {
+  const found = host === 'localhost' ? await lookup(host, { all: true, order: 'ipv4first' }) : [{ address: host }];
+  const [first] = found;
+  if (first === undefined || !found.every(({ address }) => isLoopbackAddress(address))) {
     throw new ConfigurationError('not_loopback', { host: JSON.stringify(host) });
   }
+  return first.address;
 }

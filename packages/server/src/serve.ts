@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { ConfigurationError } from '@strata/core';
 import type { FastifyInstance } from 'fastify';
-import { requireLoopback } from './loopback.ts';
+import { loopbackAddress } from './loopback.ts';
 import { createServer, type ServerOptions } from './server.ts';
 import { openStore, type StoreOptions } from './store.ts';
 
@@ -33,7 +33,7 @@ export interface RunningServer {
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
   const { host = '127.0.0.1', port = 7420, closeGrace = 10_000, print = printLine } = options;
-  await requireLoopback(host);
+  const address = await loopbackAddress(host);
   const logger: { onIdleError: (error: Error) => void } = { onIdleError: () => undefined };
   const store = await openStore(options, (error) => logger.onIdleError(error));
   try {
@@ -43,7 +43,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ...(options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout }),
     });
     logger.onIdleError = (error) => app.log.warn({ err: error }, 'a connection to the database was lost');
-    const url = await listen(app, host, port);
+    const url = await listen(app, address, port);
     print(`Strata listens on ${url} (${store.place})`);
     let closed: Promise<void> | undefined;
     return { url, close: () => (closed ??= closeAll(app, closeGrace, () => store.close())) };

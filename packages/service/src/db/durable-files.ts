@@ -1,14 +1,13 @@
 /** Owns that what the embedded database acknowledges is on disk: PGlite's file system passes no sync on by itself. */
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 
 /** Start parameters with syncing on. `fdatasync`, PostgreSQL's default, does nothing inside PGlite. */
-export const durableStartParams = [
-  ...PGlite.defaultStartParams.filter((parameter) => parameter !== '-F'),
-  ...['-c', 'shared_buffers=8MB', '-c', 'fsync=on', '-c', 'wal_sync_method=fsync'],
-];
+export function durableStartParams(startParams: readonly string[]): string[] {
+  return [...startParams.filter((parameter) => parameter !== '-F'), '-c', 'fsync=on', '-c', 'wal_sync_method=fsync'];
+}
 
 type ModuleOptions = Parameters<NodeFS['init']>[1];
 

@@ -45,14 +45,20 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions = {}): Promi
   }
 }
 
-// PGlite is loaded only by those who open one.
 async function startInMemory(): Promise<Instance> {
+  const { PGlite, startParams } = await loadPGlite();
+  return { pglite: await PGlite.create({ startParams }) };
+}
+
+/** PGlite is loaded only by those who open one. */
+async function loadPGlite(): Promise<{ PGlite: typeof PGlite; startParams: string[] }> {
   const { PGlite } = await import('@electric-sql/pglite');
-  return { pglite: await PGlite.create() };
+  // Its default of 128 MB would hold once more what the system's cache holds of the files.
+  return { PGlite, startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=8MB'] };
 }
 
 async function startLocked(dataDir: string, relaxed: boolean): Promise<Instance> {
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(dataDir);
   try {
     return { ...(await startIn(dataDir, relaxed)), release: () => lock.release() };
@@ -80,11 +86,14 @@ async function startIn(dataDir: string, relaxed: boolean): Promise<Instance> {
 }
 
 async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
-  const { PGlite } = await import('@electric-sql/pglite');
-  if (relaxed) return { pglite: await PGlite.create(files) };
+  const { PGlite, startParams } = await loadPGlite();
+  if (relaxed) return { pglite: await PGlite.create({ dataDir: files, startParams }) };
   const { DurableFiles, durableStartParams } = await import('./durable-files.ts');
   const fs = new DurableFiles(files);
-  return { pglite: await PGlite.create({ fs, startParams: durableStartParams }), failure: () => fs.failure() };
+  return {
+    pglite: await PGlite.create({ fs, startParams: durableStartParams(startParams) }),
+    failure: () => fs.failure(),
+  };
 }
 
 async function adapt(instance: Instance, dataDir: string | null): Promise<EmbeddedDatabase> {

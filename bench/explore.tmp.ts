@@ -1,0 +1,11 @@
+import { startPostgres } from './postgres.ts';
+import { createConfigurationService } from '@strata/service';
+import { fillLargeStore, checkLargeStore } from './storage/large-store.ts';
+const c = await startPostgres();
+const pool = c.pool(1);
+const s = createConfigurationService(pool, { cacheEnabled: false });
+await s.migrate();
+console.time('fill'); await fillLargeStore(pool); console.timeEnd('fill');
+await checkLargeStore(s);
+console.log(c.version, (pool.options as any).port);
+setTimeout(() => {}, 1e8);

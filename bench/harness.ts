@@ -1,0 +1,153 @@
+/** Owns the measuring: contenders take turns in one run, so that whatever else the machine does meets all of them. */
+
+/** One thing that is measured. */
+export interface Contender {
+  readonly name: string;
+  /** Does the work `operations` times, one after the other or however this contender would. */
+  readonly run: (operations: number) => Promise<void> | void;
+  /** Runs before each of its rounds, unmeasured. */
+  readonly prepare?: () => Promise<void> | void;
+}
+
+/** What a comparison is measured for: the ratio of the first of two contenders to the second. */
+export interface Goal {
+  /** The row of the goal list. */
+  readonly id: string;
+  readonly subject: string;
+  readonly peer: string;
+  /** `rate`: operations per second, at least so many times those of the peer. `time`: at most so many times its time. */
+  readonly measure: 'rate' | 'time';
+  readonly must: number;
+  readonly stretch: number;
+}
+
+/** How long and how often. */
+export interface Effort {
+  /** Measured rounds of each contender. Default 9. */
+  readonly rounds?: number;
+  /** How long a round should take, in milliseconds; decides its number of operations. Default 300. */
+  readonly roundMs?: number;
+}
+
+/** A median with the range that 80 % of the rounds lie in. */
+export interface Spread {
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+/** What was measured of one contender. */
+export interface Measured {
+  readonly name: string;
+  /** Nanoseconds per operation. */
+  readonly time: Spread;
+  readonly operations: number;
+}
+
+/** What was measured for one goal. */
+export interface Verdict {
+  readonly goal: Goal;
+  /** In the goal's measure, from the rounds of both that ran next to each other. */
+  readonly ratio: Spread;
+  readonly holds: 'stretch' | 'must' | 'missed';
+}
+
+/** One comparison. */
+export interface Comparison {
+  readonly title: string;
+  readonly rounds: number;
+  readonly measured: readonly Measured[];
+  readonly verdicts: readonly Verdict[];
+}
+
+/** Measures contenders round by round, each round in another order, after a warm-up that also finds the length of a round. */
+export async function compare(
+  title: string,
+  contenders: readonly Contender[],
+  goals: readonly Goal[],
+  { rounds = 9, roundMs = 300 }: Effort = {},
+): Promise<Comparison> {
+  const operations = new Map<string, number>();
+  for (const contender of contenders) operations.set(contender.name, await calibrate(contender, roundMs));
+  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const contender of shuffled(contenders)) {
+      await contender.prepare?.();
+      times.get(contender.name)?.push(await timed(contender, operations.get(contender.name) ?? 1));
+    }
+  }
+  return {
+    title,
+    rounds,
+    measured: contenders.map(({ name }) => ({
+      name,
+      time: spreadOf(times.get(name) ?? []),
+      operations: operations.get(name) ?? 1,
+    })),
+    verdicts: goals.map((goal) => judge(goal, times.get(goal.subject) ?? [], times.get(goal.peer) ?? [])),
+  };
+}
+
+/** Nanoseconds per operation of one round. */
+async function timed(contender: Contender, operations: number): Promise<number> {
+  const start = process.hrtime.bigint();
+  await contender.run(operations);
+  return Number(process.hrtime.bigint() - start) / operations;
+}
+
+/** Runs more and more operations until a round is long enough; the engine has compiled what it will compile by then. */
+async function calibrate(contender: Contender, roundMs: number): Promise<number> {
+  await contender.prepare?.();
+  for (let operations = 16; ; operations *= 4) {
+    const each = await timed(contender, operations);
+    if (each * operations < (roundMs * 1e6) / 2) continue;
+    return Math.max(1, Math.round((roundMs * 1e6) / (await timed(contender, operations))));
+  }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+/** The verdict on a goal: rounds that ran next to each other are divided, so that what slowed both cancels out. */
+export function judge(goal: Goal, subject: readonly number[], peer: readonly number[]): Verdict {
+  const ratio = spreadOf(
+    subject.map((time, round) => {
+      const other = peer[round] ?? Number.NaN;
+      return goal.measure === 'time' ? time / other : other / time;
+    }),
+  );
+  const reaches = (bar: number): boolean => (goal.measure === 'time' ? ratio.median <= bar : ratio.median >= bar);
+  return { goal, ratio, holds: reaches(goal.stretch) ? 'stretch' : reaches(goal.must) ? 'must' : 'missed' };
+}
+
+/** The median of some numbers and the range without the lowest and the highest tenth. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number): number => {
+    const place = part * (sorted.length - 1);
+    const below = sorted[Math.floor(place)] ?? Number.NaN;
+    const above = sorted[Math.ceil(place)] ?? Number.NaN;
+    return below + (above - below) * (place - Math.floor(place));
+  };
+  return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
+}
+
+/** Runs `operations` of an asynchronous operation with so many of them under way at any time. */
+export async function inParallel(
+  operations: number,
+  writers: number,
+  operation: (writer: number) => Promise<unknown>,
+): Promise<void> {
+  let left = operations;
+  const work = async (writer: number): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await operation(writer);
+    }
+  };
+  await Promise.all(Array.from({ length: writers }, (_, writer) => work(writer)));
+}

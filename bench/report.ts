@@ -1,0 +1,98 @@
+/** Owns how results are told: a table on the console, and one section per benchmark in `results.md`. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import type { Comparison, Spread, Verdict } from './harness.ts';
+
+/** What one benchmark found. */
+export interface Report {
+  /** The name that `npm run bench -- <name>` knows. */
+  readonly name: string;
+  /** What was measured on which data, in a few sentences. */
+  readonly about: string;
+  readonly comparisons: readonly Comparison[];
+  /** What took part, by name, with its version. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+const resultsFile = new URL('./results.md', import.meta.url);
+
+/** Prints a report and puts it in `results.md` in place of the last one of that name. */
+export function publish(report: Report): void {
+  const section = sectionOf(report);
+  console.log(`\n${section}`);
+  const old = existsSync(resultsFile) ? readFileSync(resultsFile, 'utf8') : '';
+  const sections = new Map(
+    old
+      .split(/^(?=## )/m)
+      .filter((text) => text.startsWith('## '))
+      .map((text) => [text.slice(3, text.indexOf('\n')), text.trim()]),
+  );
+  sections.set(report.name, section);
+  const sorted = [...sections].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+  writeFileSync(resultsFile, `${[heading, ...sorted].join('\n\n')}\n`);
+}
+
+const heading = `# Results
+
+Written by \`npm run bench\`; [README.md](README.md) says how to read it. Only ratios count: both sides of each took turns in one run.`;
+
+function sectionOf({ name, about, comparisons, versions }: Report): string {
+  return [
+    `## ${name}`,
+    about,
+    ...comparisons.map(tablesOf),
+    `Machine: ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${String(availableParallelism())} cores; ${process.platform} ${process.arch}. ` +
+      `Date: ${new Date().toISOString().slice(0, 10)}. Versions: ${Object.entries({ node: process.versions.node, ...versions })
+        .map(([what, version]) => `${what} ${version}`)
+        .join(', ')}.`,
+    `Command: \`npm run bench -- ${name}\``,
+  ].join('\n\n');
+}
+
+function tablesOf({ title, rounds, measured, verdicts }: Comparison): string {
+  return [
+    `### ${title}`,
+    [
+      `| median of ${String(rounds)} rounds | time each (p10–p90) | per second |`,
+      '| --- | --- | --- |',
+      ...measured.map(
+        ({ name, time }) => `| ${name} | ${spreadText(time, duration)} | ${count(1e9 / time.median)} |`,
+      ),
+    ].join('\n'),
+    ...(verdicts.length === 0 ? [] : [verdictTable(verdicts)]),
+  ].join('\n\n');
+}
+
+function verdictTable(verdicts: readonly Verdict[]): string {
+  return [
+    '| goal | ratio (p10–p90) | must | stretch | |',
+    '| --- | --- | --- | --- | --- |',
+    ...verdicts.map(({ goal, ratio, holds }) => {
+      const bar = goal.measure === 'time' ? 'at most' : 'at least';
+      return (
+        `| ${goal.id}: ${goal.subject} vs ${goal.peer}, ${goal.measure} | **${ratioText(ratio.median)}** ` +
+        `(${ratioText(ratio.p10)}–${ratioText(ratio.p90)}) | ${bar} ${ratioText(goal.must)} | ${bar} ${ratioText(goal.stretch)} ` +
+        `| ${holds === 'missed' ? '**missed**' : holds} |`
+      );
+    }),
+  ].join('\n');
+}
+
+function spreadText({ median, p10, p90 }: Spread, write: (value: number) => string): string {
+  return `${write(median)} (${write(p10)}–${write(p90)})`;
+}
+
+function ratioText(ratio: number): string {
+  return `${ratio.toFixed(2)}x`;
+}
+
+function duration(nanoseconds: number): string {
+  if (nanoseconds < 1000) return `${nanoseconds.toPrecision(3)} ns`;
+  if (nanoseconds < 1e6) return `${(nanoseconds / 1e3).toPrecision(3)} µs`;
+  if (nanoseconds < 1e9) return `${(nanoseconds / 1e6).toPrecision(3)} ms`;
+  return `${(nanoseconds / 1e9).toPrecision(3)} s`;
+}
+
+function count(value: number): string {
+  return value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en-US');
+}
