@@ -1,6 +1,14 @@
 /** Owns who acts. */
 import { parseId } from '@strata/core';
-import type { Actor } from './configuration-management-service.ts';
+
+/** Who acts, with what is known of the request: goes into the audit log. */
+export interface Actor {
+  readonly id: string;
+  readonly roles?: readonly string[];
+  readonly ip?: string;
+  readonly userAgent?: string;
+  readonly requestId?: string;
+}
 
 /** The actor of calls that name none. */
 export const systemActor: Actor = Object.freeze({ id: 'system' });

@@ -1,8 +1,10 @@
 /** Owns the look downwards: which stored layers below a change would become invalid by it. */
+import { type BrokenLayer } from './validation.ts';
+import { type ValidationProblem } from './validation.ts';
+import { effectiveValue } from './effective-value.ts';
+import { type ValueChange } from './intent.ts';
 import { formatAddress, sameScope, type Address, type JsonValue, type ScopeRef } from '@strata/core';
-import type { BrokenLayer, ValidationProblem } from './configuration-management-service.ts';
 import type { Context } from './context.ts';
-import { effectiveValue, type ValueChange } from './decide.ts';
 import { HeadMemory, HeadView } from './heads.ts';
 import { readProgress } from './store/counter.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';

@@ -9,11 +9,20 @@ import {
   type Path,
   type ScopeInput,
 } from '@strata/core';
-import type { BlamedLeaf } from './configuration-management-service.ts';
 import { begin, type Context } from './context.ts';
 import { layerOf } from './history.ts';
 import { readAddressHistory, type StoredVersion } from './store/versions.ts';
 import { parseAddress } from './write.ts';
+
+/** The last change of one leaf of a layer. */
+export interface BlamedLeaf {
+  readonly path: string;
+  readonly value: JsonValue;
+  readonly version: string;
+  readonly changedBy: string;
+  readonly changedAt: Date;
+  readonly comment: string | null;
+}
 
 const pageSize = 50;
 

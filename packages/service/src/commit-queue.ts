@@ -1,7 +1,8 @@
 /** Owns the queue in which writes of values wait for their step: many of them share one round trip, each stands alone. */
+import type { Decision, Intent, Settled } from './intent.ts';
 import { ConfigurationError, isConfigurationError } from '@strata/core';
 import type { Context } from './context.ts';
-import { decide, isWide, needsAncestors, type Decision, type Intent } from './decide.ts';
+import { decide, isWide, needsAncestors } from './decide.ts';
 import { HeadView } from './heads.ts';
 import { findCommits, type StoredCommit } from './store/commits.ts';
 import { readProgress } from './store/counter.ts';
@@ -12,23 +13,6 @@ const maxTries = 5;
 /** What one step carries at most. */
 const maxIntents = 200;
 const maxVersions = 5000;
-
-/** What became of an intent. */
-export interface Settled {
-  readonly commit:
-    | {
-        readonly id: string;
-        readonly revision: number;
-        readonly actor: string;
-        readonly comment: string | null;
-        readonly at: Date;
-      }
-    | undefined;
-  /** For each change the full hash of the version that its address now has. */
-  readonly hashes: readonly string[];
-  /** The versions that the commit made; absent where an earlier call with the same idempotency key had made it. */
-  readonly decision: Decision | undefined;
-}
 
 interface Waiting {
   readonly intent: Intent;

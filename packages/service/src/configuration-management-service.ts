@@ -1,249 +1,31 @@
 /** Owns the public type of the service: every method with its promise. */
-import type {
-  ConfigScope,
-  ConfigVersion,
-  Definition,
-  Diff,
-  ImpactLevel,
-  JsonObject,
-  JsonValue,
-  Lock,
-  ScopeContext,
-  ScopeInput,
-  ScopeRef,
-} from '@strata/core';
+import type { ConfigScope, ConfigVersion, Diff, JsonObject, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
 import type { ZodType } from 'zod';
-import { actorOf } from './actor.ts';
-import { blame } from './blame.ts';
+import { actorOf, type Actor } from './actor.ts';
+import { blame, type BlamedLeaf } from './blame.ts';
 import { close, type Context } from './context.ts';
-import { migrate } from './db/migrate.ts';
-import { explain } from './explain.ts';
+import { migrate, type MigrationResult } from './db/migrate.ts';
+import { explain, type Explanation } from './explain.ts';
 import { exportConfig } from './export.ts';
-import { getDiff, getHistory, getLayer, getVersion } from './history.ts';
-import { listLocks, lockConfig, unlockConfig } from './locks.ts';
+import { getDiff, getHistory, getLayer, getVersion, type HistoryOptions } from './history.ts';
+import { listLocks, lockConfig, unlockConfig, type LockRecord } from './locks.ts';
 import { get, getAll, getBatch, getScopeChain, invalidateCache, peek } from './read.ts';
-import { restore, rollback } from './rollback.ts';
-import { getSchema, listSchemas, registerSchema, validateConfig } from './schemas.ts';
-import { listScopes, registerScope, removeScope } from './scopes.ts';
-import { createTag, listTags } from './tags.ts';
-import { commit, remove, set } from './write.ts';
-
-/** Who acts, with what is known of the request: goes into the audit log. */
-export interface Actor {
-  readonly id: string;
-  readonly roles?: readonly string[];
-  readonly ip?: string;
-  readonly userAgent?: string;
-  readonly requestId?: string;
-}
-
-/** The last argument of every write. */
-export interface WriteOptions {
-  /** The version that the caller saw (any reference; `null`: no value). A different current one is a `conflict`. */
-  readonly ifVersion?: string | null;
-  /** Removes this layer by itself at that time (the database's clock), within seconds. Only for a value that is set. */
-  readonly expiresAt?: Date | string;
-  /** A key under which a repeated call is applied once and answers the same. */
-  readonly idempotencyKey?: string;
-  /** Goes ahead although values below become invalid; the audit log says so. */
-  readonly force?: boolean;
-}
-
-/** What a write would do. */
-export interface DryRun {
-  readonly dryRun: true;
-  readonly key: string;
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  /** Whether the write would make a version at all. */
-  readonly changed: boolean;
-  readonly impactLevel: ImpactLevel;
-  /** What changes in the layer. */
-  readonly diff: readonly Diff[];
-  /** What changes in the effective value at this scope. */
-  readonly effectiveDiff: readonly Diff[];
-  /** The layers below that would become invalid. */
-  readonly wouldBreak: readonly BrokenLayer[];
-}
-
-/** A stored layer whose effective value would not, or does not, fit the schema. */
-export interface BrokenLayer {
-  readonly key: string;
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  readonly errors: readonly ValidationProblem[];
-}
-
-/** One thing that is wrong with a value. */
-export interface ValidationProblem {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** The answer of `validateConfig`. */
-export interface ValidationResult {
-  readonly valid: boolean;
-  readonly errors: readonly ValidationProblem[];
-}
-
-/** One change of a `commit`. */
-export type CommitChange =
-  | (ScopeInput & {
-      readonly key: string;
-      readonly value: unknown;
-      readonly delete?: false;
-      readonly ifVersion?: string | null;
-      readonly expiresAt?: Date | string;
-    })
-  | (ScopeInput & { readonly key: string; readonly delete: true; readonly ifVersion?: string | null });
-
-/** One atomic change by one actor with one comment. */
-export interface Commit {
-  readonly id: string;
-  /** The revision; that of the newest version concerned where nothing changed. */
-  readonly revision: number;
-  readonly committedBy: string;
-  readonly committedAt: Date;
-  readonly comment: string | null;
-  /** A version for each change, in the order given; the current one where the value was already there. */
-  readonly versions: readonly ConfigVersion[];
-}
-
-/** The last argument of calls that list or resolve versions. */
-export interface HistoryOptions {
-  /** Only this scope; also the address that `HEAD` and `@time` mean (default: global). */
-  readonly scope?: ScopeInput;
-  /** Only versions of a revision before this one: the way to the next page. */
-  readonly before?: number;
-}
-
-/** The last argument of `rollback`. A rollback puts back what was, so it takes no new expiry. */
-export type RollbackOptions = Omit<WriteOptions, 'expiresAt'> & Pick<HistoryOptions, 'scope'>;
+import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
+import {
+  getSchema,
+  listSchemas,
+  registerSchema,
+  validateConfig,
+  type RegisteredSchema,
+  type SchemaOptions,
+  type SchemaRegistration,
+  type ValidationResult,
+} from './schemas.ts';
+import { listScopes, registerScope, removeScope, type RegisteredScope, type ScopeRegistration } from './scopes.ts';
+import { createTag, listTags, type Tag } from './tags.ts';
+import { commit, remove, set, type Commit, type CommitChange, type DryRun, type WriteOptions } from './write.ts';
 
 type DryRunnable = WriteOptions & { readonly dryRun?: boolean };
-
-/** Where the value of one leaf comes from. */
-export interface ExplainedLeaf {
-  /** `a.b[0]`; `$` for the whole value. */
-  readonly path: string;
-  readonly value: JsonValue;
-  /** The scope whose layer provides it; `schema` for a default of the schema. */
-  readonly scope: ConfigScope | 'schema';
-  readonly scopeId: string | null;
-  /** The version that last changed this leaf; `null` for a default of the schema. */
-  readonly version: string | null;
-  readonly changedBy: string | null;
-  readonly changedAt: Date | null;
-  readonly comment: string | null;
-  /** The lock that keeps scopes below from changing it. */
-  readonly lock?: LockRecord;
-  /** What each layer on the chain says about it, from global down. */
-  readonly candidates: readonly LeafCandidate[];
-}
-
-/** What one layer says about a leaf: a value, or `{ $unset: true }`. */
-export interface LeafCandidate {
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  readonly version: string;
-  readonly value: JsonValue;
-}
-
-/** Why a value is what it is. */
-export interface Explanation {
-  readonly key: string;
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  /** The revision at which it was read. */
-  readonly revision: number;
-  /** The scopes it inherits along, from global down. */
-  readonly chain: readonly { readonly scope: ConfigScope; readonly scopeId: string | null }[];
-  readonly value: JsonValue;
-  readonly leaves: readonly ExplainedLeaf[];
-}
-
-/** The last change of one leaf of a layer. */
-export interface BlamedLeaf {
-  readonly path: string;
-  readonly value: JsonValue;
-  readonly version: string;
-  readonly changedBy: string;
-  readonly changedAt: Date;
-  readonly comment: string | null;
-}
-
-/** A lock as it is handed out: its path in the one notation, `scopeId` null at global. */
-export interface LockRecord extends Omit<Lock, 'path' | 'scopeId'> {
-  readonly path: string;
-  readonly scopeId: string | null;
-}
-
-/** A tag on a version. */
-export interface Tag {
-  readonly tag: string;
-  readonly key: string;
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  readonly version: string;
-  readonly description: string | null;
-  readonly createdBy: string;
-  readonly createdAt: Date;
-  readonly revision: number;
-}
-
-/** A scope to register. */
-export interface ScopeRegistration {
-  readonly scope: ConfigScope;
-  readonly scopeId: string;
-  /** One scope, or for a user a list of teams and orgs. Absent: it inherits from global directly. */
-  readonly parent?: ScopeInput | readonly ScopeInput[];
-  /** Which of the parents a user inherits from; default: the first. */
-  readonly primary?: ScopeInput;
-  readonly name?: string;
-}
-
-/** A registered scope. */
-export interface RegisteredScope extends ScopeRef {
-  readonly name: string | null;
-  readonly parents: readonly (ScopeRef & { readonly primary: boolean })[];
-  readonly revision: number;
-}
-
-/** What `registerSchema` takes besides the schema. */
-export type SchemaOptions = Omit<Definition, 'jsonSchema' | 'code'> & {
-  /** What happens when stored values do not fit: `report` (default) registers and lists them, `refuse` throws `schema_breaks_values`. */
-  readonly onInvalid?: 'report' | 'refuse';
-  readonly actor?: string;
-  readonly comment?: string;
-};
-
-/** What `getSchema` and `registerSchema` answer. */
-export interface RegisteredSchema extends Definition {
-  readonly key: string;
-  /** The Zod schema, where this process registered one. */
-  readonly zod?: ZodType;
-  /** Whether this process can check all of the schema's rules. */
-  readonly enforcedHere: boolean;
-  /** The revision of its registration; 0 for a built-in definition. */
-  readonly revision: number;
-}
-
-/** The answer of `registerSchema`. */
-export interface SchemaRegistration extends RegisteredSchema {
-  /** The stored layers that the schema does not fit. */
-  readonly invalid: readonly BrokenLayer[];
-}
-
-/** What `restore` puts back: the state at a time, at a revision, or every key's version that bears a tag. */
-export type RestoreTarget = { readonly at: Date | string } | { readonly revision: number } | { readonly tag: string };
-
-/** What `migrate` did. */
-export interface MigrationResult {
-  /** The names of the files applied by this call. */
-  readonly applied: readonly string[];
-  /** The names of all files that are in force. */
-  readonly current: readonly string[];
-}
 
 /**
  * The configuration plane of one environment of one store. Made by `createConfigurationService`; all methods may be called at once

@@ -1,12 +1,24 @@
 /** Owns what all features of one service share. */
 import { ConfigurationError } from '@strata/core';
 import type { EffectiveValueCache } from './cache.ts';
-import type { CommitQueue } from './commit-queue.ts';
 import type { Database } from './db/database.ts';
-import type { Feed } from './feed.ts';
+import type { Intent, Settled } from './intent.ts';
 import type { HeadMemory } from './heads.ts';
 import type { Lane } from './lane.ts';
 import type { RuleBook } from './rules.ts';
+
+/** Where writes of values wait for their step; see `CommitQueue`. */
+export interface WriteQueue {
+  submit(intent: Intent): Promise<Settled>;
+}
+
+/** What follows the commits of all processes; see `Feed`. */
+export interface FeedFollower {
+  start(): void;
+  follow(revision: number): void;
+  wake(): void;
+  stop(): Promise<void>;
+}
 
 /** What all features of one service share. */
 export interface Context {
@@ -19,8 +31,8 @@ export interface Context {
   readonly ruleBook: RuleBook;
   readonly memory: HeadMemory;
   readonly lane: Lane;
-  readonly queue: CommitQueue;
-  readonly feed: Feed;
+  readonly queue: WriteQueue;
+  readonly feed: FeedFollower;
   /** Reads under way, by what they read, so that callers at once share one. */
   readonly flights: Map<string, Promise<void>>;
   closed: boolean;

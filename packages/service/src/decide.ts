@@ -1,4 +1,6 @@
 /** Owns the decision on a write: whether it may be made on the heads that a view shows, and which versions it makes. */
+import type { Decision, Intent, Outcome, ValueChange } from './intent.ts';
+import { effectiveValue } from './effective-value.ts';
 import {
   changeLevel,
   ConfigurationError,
@@ -6,70 +8,23 @@ import {
   formatPath,
   formatScope,
   jsonText,
-  mergeLayers,
   sameJson,
   sameScope,
   shortVersion,
   touches,
-  type Address,
   type ImpactLevel,
   type JsonValue,
   type Lock,
   type ScopeRef,
 } from '@strata/core';
 import { describeLayers, findNewlyBroken } from './below.ts';
-import type { BrokenLayer, ValidationProblem } from './configuration-management-service.ts';
 import type { Context } from './context.ts';
 import { hashVersion } from './digest.ts';
 import type { HeadView } from './heads.ts';
 import type { Rule, Rules } from './rules.ts';
 import type { Head } from './store/settings.ts';
 import type { NewCommit, NewVersion, SeenHead } from './store/write.ts';
-import { validationError } from './validation.ts';
-
-/** One change of one address that a caller asks for. */
-export interface ValueChange extends Address {
-  /** The new layer; undefined to remove it. */
-  readonly value: JsonValue | undefined;
-  readonly expected?: Expectation | undefined;
-  readonly expiresAt?: Date | undefined;
-  /** The full hash of the version that is put back. */
-  readonly rollbackFrom?: string | undefined;
-  /** Whether removing what is not there is a refusal rather than no change. */
-  readonly mustExist?: boolean;
-}
-
-/** The head that a caller says to have seen. */
-export interface Expectation {
-  /** As the caller wrote it. */
-  readonly text: string;
-  /** The beginning of the hash; null for "no value". */
-  readonly prefix: string | null;
-}
-
-/** A commit of value changes that waits for its decision. */
-export interface Intent {
-  readonly commit: NewCommit;
-  readonly changes: readonly ValueChange[];
-  /** Whether it goes ahead although values below become invalid. */
-  readonly force: boolean;
-}
-
-/** What was decided on one change: a new version, or that the head already is what was asked for. */
-export type Outcome =
-  | { readonly kind: 'unchanged'; readonly head: Head }
-  | { readonly kind: 'version'; readonly version: Omit<NewVersion, 'commit'>; readonly value: JsonValue | undefined };
-
-/** An accepted intent. */
-export interface Decision {
-  readonly outcomes: readonly Outcome[];
-  /** The heads that it relied on. */
-  readonly seen: readonly SeenHead[];
-  /** Keys of which no layer may have changed since the revision given. */
-  readonly quiet: ReadonlyMap<string, number>;
-  /** What it breaks below and was forced to. */
-  readonly broken: readonly BrokenLayer[];
-}
+import { validationError, type ValidationProblem } from './validation.ts';
 
 /** Whether deciding on the intent may have to read layers below it, which a shared step cannot do. */
 export function isWide(intent: Intent, rules: Rules): boolean {
@@ -210,16 +165,6 @@ export function brokenLock(
   const above = chain.slice(0, -1);
   const strategy = rule?.definition.merge ?? 'deep';
   return locks.find((lock) => above.some((scope) => sameScope(scope, lock)) && touches(layer, lock.path, strategy));
-}
-
-/** The effective value at the end of a chain as a view shows it; undefined when no layer gives one. */
-export function effectiveValue(view: HeadView, key: string, chain: readonly ScopeRef[]): JsonValue | undefined {
-  const rule = view.rules.byKey.get(key);
-  const layers = chain
-    .map(({ scope, scopeId }) => view.head({ key, scope, scopeId })?.value)
-    .filter((value) => value !== undefined);
-  const merged = mergeLayers(layers, rule?.definition.merge ?? 'deep');
-  return merged === undefined || rule === undefined ? merged : rule.validator.withDefaults(merged);
 }
 
 function checkEffective(after: HeadView, changes: readonly ValueChange[]): void {

@@ -1,4 +1,5 @@
 /** Owns the explanation of an effective value: which layer gives each leaf, since when, by whom, and what else was on offer. */
+import { toLockRecord, type LockRecord } from './locks.ts';
 import {
   defaultPaths,
   explainLayers,
@@ -11,6 +12,7 @@ import {
   sameScope,
   shortVersion,
   valueAt,
+  type ConfigScope,
   type JsonValue,
   type Lock,
   type Path,
@@ -20,13 +22,52 @@ import {
 } from '@strata/core';
 import { attributeParts, type AttributedPart } from './blame.ts';
 import { begin, type Context } from './context.ts';
-import type { ExplainedLeaf, Explanation, LockRecord } from './configuration-management-service.ts';
 import { parseTime } from './rollback.ts';
 import type { Rule, Rules } from './rules.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLinks } from './store/scopes.ts';
 import { readLayers } from './store/settings.ts';
 import { readVersionsAt } from './store/versions.ts';
+
+/** Where the value of one leaf comes from. */
+export interface ExplainedLeaf {
+  /** `a.b[0]`; `$` for the whole value. */
+  readonly path: string;
+  readonly value: JsonValue;
+  /** The scope whose layer provides it; `schema` for a default of the schema. */
+  readonly scope: ConfigScope | 'schema';
+  readonly scopeId: string | null;
+  /** The version that last changed this leaf; `null` for a default of the schema. */
+  readonly version: string | null;
+  readonly changedBy: string | null;
+  readonly changedAt: Date | null;
+  readonly comment: string | null;
+  /** The lock that keeps scopes below from changing it. */
+  readonly lock?: LockRecord;
+  /** What each layer on the chain says about it, from global down. */
+  readonly candidates: readonly LeafCandidate[];
+}
+
+/** What one layer says about a leaf: a value, or `{ $unset: true }`. */
+export interface LeafCandidate {
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  readonly version: string;
+  readonly value: JsonValue;
+}
+
+/** Why a value is what it is. */
+export interface Explanation {
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  /** The revision at which it was read. */
+  readonly revision: number;
+  /** The scopes it inherits along, from global down. */
+  readonly chain: readonly { readonly scope: ConfigScope; readonly scopeId: string | null }[];
+  readonly value: JsonValue;
+  readonly leaves: readonly ExplainedLeaf[];
+}
 
 interface Layer {
   readonly value: JsonValue;
@@ -167,9 +208,4 @@ function defaultLeaf(path: Path, value: JsonValue): ExplainedLeaf {
     comment: null,
     candidates: [],
   };
-}
-
-/** A lock as it is handed out. */
-export function toLockRecord({ path, scopeId, ...lock }: Lock): LockRecord {
-  return { ...lock, path: formatPath(path), scopeId: lock.scope === 'global' ? null : scopeId };
 }

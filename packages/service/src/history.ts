@@ -1,10 +1,25 @@
 /** Owns the look at versions: one, many, and the difference of two. */
-import { ConfigurationError, diff, parseKey, parseScope, type ConfigVersion, type Diff } from '@strata/core';
+import {
+  ConfigurationError,
+  diff,
+  parseKey,
+  parseScope,
+  type ConfigVersion,
+  type Diff,
+  type ScopeInput,
+} from '@strata/core';
 import { begin, type Context } from './context.ts';
-import type { HistoryOptions } from './configuration-management-service.ts';
 import { readAddressHistory, readKeyHistory, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import { requireVersion, resolveVersion } from './version-reference.ts';
 import { parseAddress } from './write.ts';
+
+/** The last argument of calls that list or resolve versions. */
+export interface HistoryOptions {
+  /** Only this scope; also the address that `HEAD` and `@time` mean (default: global). */
+  readonly scope?: ScopeInput;
+  /** Only versions of a revision before this one: the way to the next page. */
+  readonly before?: number;
+}
 
 const maxLimit = 1000;
 

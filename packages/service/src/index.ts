@@ -24,33 +24,21 @@ export type {
   PmIntervals,
   SystemSettings,
 } from '@strata/core/schema';
-export type {
-  Actor,
-  BlamedLeaf,
-  BrokenLayer,
-  Commit,
-  CommitChange,
-  ConfigurationManagementService,
-  DryRun,
-  ExplainedLeaf,
-  Explanation,
-  HistoryOptions,
-  LeafCandidate,
-  LockRecord,
-  MigrationResult,
-  RegisteredSchema,
-  RegisteredScope,
-  RestoreTarget,
-  RollbackOptions,
-  SchemaOptions,
-  SchemaRegistration,
-  ScopeRegistration,
-  Tag,
-  ValidationProblem,
-  ValidationResult,
-  WriteOptions,
-} from './configuration-management-service.ts';
+export type { Actor } from './actor.ts';
+export type { BrokenLayer } from './validation.ts';
+export type { BlamedLeaf } from './blame.ts';
+export type { ConfigurationManagementService } from './configuration-management-service.ts';
+export type { MigrationResult } from './db/migrate.ts';
+export type { ExplainedLeaf, Explanation, LeafCandidate } from './explain.ts';
+export type { HistoryOptions } from './history.ts';
+export type { LockRecord } from './locks.ts';
+export type { RestoreTarget, RollbackOptions } from './rollback.ts';
+export type { RegisteredSchema, SchemaOptions, SchemaRegistration, ValidationResult } from './schemas.ts';
+export type { RegisteredScope, ScopeRegistration } from './scopes.ts';
+export type { Tag } from './tags.ts';
+export type { ValidationProblem } from './validation.ts';
+export type { Commit, CommitChange, DryRun, WriteOptions } from './write.ts';
 export { createConfigurationService, type ServiceOptions } from './create.ts';
-export type { Database, Row, Sql, SqlParameter } from './db/database.ts';
+export type { Database, QueryOptions, Row, Sql, SqlParameter } from './db/database.ts';
 export { openEmbeddedDatabase, type EmbeddedDatabase, type EmbeddedOptions } from './db/embedded.ts';
 export type { PostgresPool } from './db/postgres-pool.ts';

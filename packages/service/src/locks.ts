@@ -1,4 +1,5 @@
 /** Owns locks: what a scope forbids the scopes below it to say. */
+import { type Actor } from './actor.ts';
 import {
   ConfigurationError,
   formatPath,
@@ -15,17 +16,21 @@ import {
   type ScopeInput,
 } from '@strata/core';
 import { shown } from './below.ts';
-import type { Actor, LockRecord } from './configuration-management-service.ts';
 import { begin, type Context } from './context.ts';
 import { brokenLock } from './decide.ts';
 import { commitDecision } from './decision-commit.ts';
-import { toLockRecord } from './explain.ts';
 import type { Rules } from './rules.ts';
 import { readLinks } from './store/scopes.ts';
 import { endLock, storeLock } from './store/locks.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';
 import { readAddressHistory } from './store/versions.ts';
 import { newCommit, parseAddress } from './write.ts';
+
+/** A lock as it is handed out: its path in the one notation, `scopeId` null at global. */
+export interface LockRecord extends Omit<Lock, 'path' | 'scopeId'> {
+  readonly path: string;
+  readonly scopeId: string | null;
+}
 
 const pageSize = 500;
 /** How many layers that break a lock are listed. */
@@ -164,4 +169,9 @@ export async function listLocks(
     .flat()
     .filter((lock) => (key === undefined || lock.key === key) && (scope === undefined || sameScope(lock, scope)))
     .map(toLockRecord);
+}
+
+/** A lock as it is handed out. */
+export function toLockRecord({ path, scopeId, ...lock }: Lock): LockRecord {
+  return { ...lock, path: formatPath(path), scopeId: lock.scope === 'global' ? null : scopeId };
 }

@@ -1,4 +1,6 @@
 /** Owns the way back: one address to an earlier version, or a whole scope to an earlier state. */
+import { type Actor } from './actor.ts';
+import { type ValueChange } from './intent.ts';
 import {
   ConfigurationError,
   formatScope,
@@ -9,23 +11,20 @@ import {
   type ScopeInput,
   type ScopeRef,
 } from '@strata/core';
-import type {
-  Actor,
-  Commit,
-  DryRun,
-  HistoryOptions,
-  RestoreTarget,
-  WriteOptions,
-} from './configuration-management-service.ts';
 import { begin, type Context } from './context.ts';
-import type { ValueChange } from './decide.ts';
-import { parseCount } from './history.ts';
+import { parseCount, type HistoryOptions } from './history.ts';
 import { readProgress } from './store/counter.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { readScopeAt, type StoredVersion } from './store/versions.ts';
 import { requireVersion } from './version-reference.ts';
-import { newIntent, submit, writeOne } from './write.ts';
+import { newIntent, submit, writeOne, type Commit, type DryRun, type WriteOptions } from './write.ts';
+
+/** What `restore` puts back: the state at a time, at a revision, or every key's version that bears a tag. */
+export type RestoreTarget = { readonly at: Date | string } | { readonly revision: number } | { readonly tag: string };
+
+/** The last argument of `rollback`. A rollback puts back what was, so it takes no new expiry. */
+export type RollbackOptions = Omit<WriteOptions, 'expiresAt'> & Pick<HistoryOptions, 'scope'>;
 
 /** Puts the value of an earlier version back at that version's own scope. */
 export async function rollback(

@@ -1,4 +1,5 @@
 /** Owns the registration of schemas and the look at definitions. */
+import { type Actor } from './actor.ts';
 import {
   checkJsonSchema,
   ConfigurationError,
@@ -13,21 +14,45 @@ import {
 import { builtInDefinitions, describeZod } from '@strata/core/schema';
 import type { ZodType } from 'zod';
 import { describeLayers, findBroken } from './below.ts';
-import type {
-  Actor,
-  BrokenLayer,
-  RegisteredSchema,
-  SchemaOptions,
-  SchemaRegistration,
-  ValidationResult,
-} from './configuration-management-service.ts';
+import type { BrokenLayer } from './validation.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
 import { digestOf } from './digest.ts';
 import type { Rule, Rules } from './rules.ts';
 import { storeSchema } from './store/schemas.ts';
-import { compileValidator } from './validation.ts';
+import { compileValidator, type ValidationProblem } from './validation.ts';
 import { newCommit } from './write.ts';
+
+/** The answer of `validateConfig`. */
+export interface ValidationResult {
+  readonly valid: boolean;
+  readonly errors: readonly ValidationProblem[];
+}
+
+/** What `registerSchema` takes besides the schema. */
+export type SchemaOptions = Omit<Definition, 'jsonSchema' | 'code'> & {
+  /** What happens when stored values do not fit: `report` (default) registers and lists them, `refuse` throws `schema_breaks_values`. */
+  readonly onInvalid?: 'report' | 'refuse';
+  readonly actor?: string;
+  readonly comment?: string;
+};
+
+/** What `getSchema` and `registerSchema` answer. */
+export interface RegisteredSchema extends Definition {
+  readonly key: string;
+  /** The Zod schema, where this process registered one. */
+  readonly zod?: ZodType;
+  /** Whether this process can check all of the schema's rules. */
+  readonly enforcedHere: boolean;
+  /** The revision of its registration; 0 for a built-in definition. */
+  readonly revision: number;
+}
+
+/** The answer of `registerSchema`. */
+export interface SchemaRegistration extends RegisteredSchema {
+  /** The stored layers that the schema does not fit. */
+  readonly invalid: readonly BrokenLayer[];
+}
 
 /** Gives a key a definition. */
 export async function registerSchema(

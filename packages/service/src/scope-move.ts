@@ -11,7 +11,7 @@ import {
   type ScopeRef,
 } from '@strata/core';
 import { describeLayers, shown } from './below.ts';
-import type { BrokenLayer } from './configuration-management-service.ts';
+import type { BrokenLayer } from './validation.ts';
 import type { Context } from './context.ts';
 import { brokenLock } from './decide.ts';
 import { addressName } from './heads.ts';

@@ -1,4 +1,5 @@
 /** Owns the scope registry: which scope inherits from which. */
+import { type Actor } from './actor.ts';
 import {
   checkParents,
   ConfigurationError,
@@ -12,7 +13,6 @@ import {
   type ScopeLink,
   type ScopeRef,
 } from '@strata/core';
-import type { Actor, RegisteredScope, ScopeRegistration } from './configuration-management-service.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
 import { parseCount } from './history.ts';
@@ -27,6 +27,24 @@ import {
 } from './store/scopes.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { newCommit } from './write.ts';
+
+/** A scope to register. */
+export interface ScopeRegistration {
+  readonly scope: ConfigScope;
+  readonly scopeId: string;
+  /** One scope, or for a user a list of teams and orgs. Absent: it inherits from global directly. */
+  readonly parent?: ScopeInput | readonly ScopeInput[];
+  /** Which of the parents a user inherits from; default: the first. */
+  readonly primary?: ScopeInput;
+  readonly name?: string;
+}
+
+/** A registered scope. */
+export interface RegisteredScope extends ScopeRef {
+  readonly name: string | null;
+  readonly parents: readonly (ScopeRef & { readonly primary: boolean })[];
+  readonly revision: number;
+}
 
 type Parent = ScopeRef & { readonly primary: boolean };
 

@@ -1,4 +1,5 @@
 /** Owns tags: names that mark versions and never move. */
+import { type Actor } from './actor.ts';
 import {
   ConfigurationError,
   formatAddress,
@@ -7,15 +8,28 @@ import {
   parseScope,
   parseTag,
   shortVersion,
+  type ConfigScope,
   type ScopeInput,
 } from '@strata/core';
-import type { Actor, Tag } from './configuration-management-service.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
 import { readTags, storeTag, type StoredTag } from './store/tags.ts';
 import { findVersions } from './store/versions.ts';
 import { only } from './version-reference.ts';
 import { newCommit } from './write.ts';
+
+/** A tag on a version. */
+export interface Tag {
+  readonly tag: string;
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  readonly version: string;
+  readonly description: string | null;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly revision: number;
+}
 
 /** Marks a version. The same tag on the same version again does no work. */
 export function createTag(

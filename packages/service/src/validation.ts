@@ -1,4 +1,5 @@
 /** Owns the check of values against the definition of their key: one engine and one wording for every process. */
+import { type ConfigScope } from '@strata/core';
 import {
   ConfigurationError,
   eachSubschema,
@@ -20,10 +21,23 @@ import {
 import { codeProblems } from '@strata/core/schema';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { ZodType } from 'zod';
-import type { ValidationProblem } from './configuration-management-service.ts';
 import { checkAgainstDraft, compileSchema, type Check } from './validation-engine.ts';
 import { findingsOf } from './validation-findings.ts';
 import { sentence } from './validation-messages.ts';
+
+/** One thing that is wrong with a value. */
+export interface ValidationProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A stored layer whose effective value would not, or does not, fit the schema. */
+export interface BrokenLayer {
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  readonly errors: readonly ValidationProblem[];
+}
 
 /** The checks of one key. All problems of a value come at once; an empty list means that it is valid. */
 export interface Validator {

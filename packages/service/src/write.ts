@@ -1,4 +1,8 @@
 /** Owns the writes of values: from a caller's arguments to an intent, and from what became of it to version records. */
+import type { BrokenLayer } from './validation.ts';
+import { type Actor } from './actor.ts';
+import { type Decision, type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
+import { effectiveValue } from './effective-value.ts';
 import { randomUUID } from 'node:crypto';
 import {
   ConfigurationError,
@@ -13,14 +17,15 @@ import {
   parseVersionReference,
   shortVersion,
   type Address,
+  type ConfigScope,
   type ConfigVersion,
+  type Diff,
+  type ImpactLevel,
   type JsonValue,
   type ScopeInput,
 } from '@strata/core';
-import type { Settled } from './commit-queue.ts';
 import { begin, type Context } from './context.ts';
-import type { Actor, Commit, CommitChange, DryRun, WriteOptions } from './configuration-management-service.ts';
-import { decide, effectiveValue, type Decision, type Expectation, type Intent, type ValueChange } from './decide.ts';
+import { decide } from './decide.ts';
 import { digestOf } from './digest.ts';
 import { HeadMemory, HeadView } from './heads.ts';
 import { readProgress } from './store/counter.ts';
@@ -28,6 +33,58 @@ import type { CommitOperation } from './store/commits.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import type { NewCommit } from './store/write.ts';
 import { resolveVersion } from './version-reference.ts';
+
+/** The last argument of every write. */
+export interface WriteOptions {
+  /** The version that the caller saw (any reference; `null`: no value). A different current one is a `conflict`. */
+  readonly ifVersion?: string | null;
+  /** Removes this layer by itself at that time (the database's clock), within seconds. Only for a value that is set. */
+  readonly expiresAt?: Date | string;
+  /** A key under which a repeated call is applied once and answers the same. */
+  readonly idempotencyKey?: string;
+  /** Goes ahead although values below become invalid; the audit log says so. */
+  readonly force?: boolean;
+}
+
+/** One change of a `commit`. */
+export type CommitChange =
+  | (ScopeInput & {
+      readonly key: string;
+      readonly value: unknown;
+      readonly delete?: false;
+      readonly ifVersion?: string | null;
+      readonly expiresAt?: Date | string;
+    })
+  | (ScopeInput & { readonly key: string; readonly delete: true; readonly ifVersion?: string | null });
+
+/** One atomic change by one actor with one comment. */
+export interface Commit {
+  readonly id: string;
+  /** The revision; that of the newest version concerned where nothing changed. */
+  readonly revision: number;
+  readonly committedBy: string;
+  readonly committedAt: Date;
+  readonly comment: string | null;
+  /** A version for each change, in the order given; the current one where the value was already there. */
+  readonly versions: readonly ConfigVersion[];
+}
+
+/** What a write would do. */
+export interface DryRun {
+  readonly dryRun: true;
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  /** Whether the write would make a version at all. */
+  readonly changed: boolean;
+  readonly impactLevel: ImpactLevel;
+  /** What changes in the layer. */
+  readonly diff: readonly Diff[];
+  /** What changes in the effective value at this scope. */
+  readonly effectiveDiff: readonly Diff[];
+  /** The layers below that would become invalid. */
+  readonly wouldBreak: readonly BrokenLayer[];
+}
 
 const maxChanges = 5000;
 

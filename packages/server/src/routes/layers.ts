@@ -10,13 +10,7 @@ import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
 import { keyParams, scopeQuery } from './scope-query.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
-
-/** The headers that every write takes. */
-export const writeHeaders = z.looseObject({
-  'if-match': z.string().optional().describe('"<version>": the write happens only if the layer still has this version'),
-  'if-none-match': z.string().optional().describe('*: the write happens only if there is no layer yet'),
-  'idempotency-key': z.string().optional().describe('A write repeated with this key is applied once'),
-});
+import { writeHeaders } from './write-headers.ts';
 
 const writeQuery = scopeQuery.extend({
   dryRun: z.enum(['true', 'false']).default('false').describe('Answers what the write would do, and does not do it'),
@@ -55,81 +49,93 @@ const dryRunRecord = z
 /** `GET`, `PUT` and `DELETE /v1/layers/<key>`. */
 export function layerRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
   return (app, _options, done) => {
-    app.get(
-      '/v1/layers/*',
-      {
-        schema: {
-          summary: 'The layer stored at one scope, as its current version',
-          params: keyParams,
-          querystring: scopeQuery,
-          response: { 200: versionRecord, default: problemSchema },
-        },
-      },
-      async (request, reply) => {
-        const key = request.params['*'];
-        const layer = await service.as(actorOf(request)).getLayer(key, request.query);
-        if (layer === null)
-          throw new ConfigurationError('key_not_found', { key, scope: formatScope(parseScope(request.query)) });
-        // No 304 here: tags can be put on a version later, and the entity tag is that of the version alone.
-        reply.header('cache-control', 'private, no-cache');
-        return tagged(reply, layer);
-      },
-    );
-
-    app.put(
-      '/v1/layers/*',
-      {
-        schema: {
-          summary: 'Stores a layer',
-          params: keyParams,
-          querystring: writeQuery,
-          headers: writeHeaders,
-          body: writeBody,
-          response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
-        },
-      },
-      async (request, reply) => {
-        const actor = actorOf(request);
-        const { value, comment, expiresAt, idempotencyKey } = request.body;
-        const { dryRun, ...scope } = request.query;
-        const key = request.params['*'];
-        const options: WriteOptions = {
-          ...readPrecondition(request),
-          ...readIdempotencyKey(request, idempotencyKey),
-          ...(expiresAt === undefined ? {} : { expiresAt }),
-        };
-        const acting = service.as(actor);
-        return dryRun === 'true'
-          ? await acting.set(key, value, scope, actor.id, comment, { ...options, dryRun: true })
-          : tagged(reply, await acting.set(key, value, scope, actor.id, comment, options));
-      },
-    );
-
-    app.delete(
-      '/v1/layers/*',
-      {
-        preValidation: refuseBody,
-        schema: {
-          summary: 'Removes a layer, so that the scope inherits again',
-          params: keyParams,
-          querystring: writeQuery.extend({ comment: z.string().optional() }),
-          headers: writeHeaders,
-          response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
-        },
-      },
-      async (request, reply) => {
-        const actor = actorOf(request);
-        const { dryRun, comment, ...scope } = request.query;
-        const key = request.params['*'];
-        const options: WriteOptions = { ...readPrecondition(request), ...readIdempotencyKey(request) };
-        const acting = service.as(actor);
-        return dryRun === 'true'
-          ? await acting.delete(key, scope, actor.id, comment, { ...options, dryRun: true })
-          : tagged(reply, await acting.delete(key, scope, actor.id, comment, options));
-      },
-    );
+    addRead(app, service);
+    addWrite(app, service);
+    addRemoval(app, service);
     done();
   };
+}
+
+type App = Parameters<FastifyPluginCallbackZod>[0];
+
+function addRead(app: App, service: ConfigurationManagementService): void {
+  app.get(
+    '/v1/layers/*',
+    {
+      schema: {
+        summary: 'The layer stored at one scope, as its current version',
+        params: keyParams,
+        querystring: scopeQuery,
+        response: { 200: versionRecord, default: problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const key = request.params['*'];
+      const layer = await service.as(actorOf(request)).getLayer(key, request.query);
+      if (layer === null)
+        throw new ConfigurationError('key_not_found', { key, scope: formatScope(parseScope(request.query)) });
+      // No 304 here: tags can be put on a version later, and the entity tag is that of the version alone.
+      reply.header('cache-control', 'private, no-cache');
+      return tagged(reply, layer);
+    },
+  );
+}
+
+function addWrite(app: App, service: ConfigurationManagementService): void {
+  app.put(
+    '/v1/layers/*',
+    {
+      schema: {
+        summary: 'Stores a layer',
+        params: keyParams,
+        querystring: writeQuery,
+        headers: writeHeaders,
+        body: writeBody,
+        response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request);
+      const { value, comment, expiresAt, idempotencyKey } = request.body;
+      const { dryRun, ...scope } = request.query;
+      const key = request.params['*'];
+      const options: WriteOptions = {
+        ...readPrecondition(request),
+        ...readIdempotencyKey(request, idempotencyKey),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+      };
+      const acting = service.as(actor);
+      return dryRun === 'true'
+        ? await acting.set(key, value, scope, actor.id, comment, { ...options, dryRun: true })
+        : tagged(reply, await acting.set(key, value, scope, actor.id, comment, options));
+    },
+  );
+}
+
+function addRemoval(app: App, service: ConfigurationManagementService): void {
+  app.delete(
+    '/v1/layers/*',
+    {
+      preValidation: refuseBody,
+      schema: {
+        summary: 'Removes a layer, so that the scope inherits again',
+        params: keyParams,
+        querystring: writeQuery.extend({ comment: z.string().optional() }),
+        headers: writeHeaders,
+        response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request);
+      const { dryRun, comment, ...scope } = request.query;
+      const key = request.params['*'];
+      const options: WriteOptions = { ...readPrecondition(request), ...readIdempotencyKey(request) };
+      const acting = service.as(actor);
+      return dryRun === 'true'
+        ? await acting.delete(key, scope, actor.id, comment, { ...options, dryRun: true })
+        : tagged(reply, await acting.delete(key, scope, actor.id, comment, options));
+    },
+  );
 }
 
 /** Answers a version under its entity tag. */

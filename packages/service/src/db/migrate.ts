@@ -2,9 +2,16 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { ConfigurationError, isConfigurationError } from '@strata/core';
-import type { MigrationResult } from '../configuration-management-service.ts';
 import type { Database } from './database.ts';
 import { verifySchema } from './verify-schema.ts';
+
+/** What `migrate` did. */
+export interface MigrationResult {
+  /** The names of the files applied by this call. */
+  readonly applied: readonly string[];
+  /** The names of all files that are in force. */
+  readonly current: readonly string[];
+}
 
 /** One file of `migrations/`. Each is a transaction that waits for the others, changes nothing when repeated, and records itself. */
 export interface Migration {

@@ -1,0 +1,66 @@
+/** Owns what a write of values is while it is on its way: what is asked for, what was decided, what became of it. */
+import type { BrokenLayer } from './validation.ts';
+import { type Head } from './store/settings.ts';
+import type { NewCommit, NewVersion, SeenHead } from './store/write.ts';
+import type { Address, JsonValue } from '@strata/core';
+
+/** One change of one address that a caller asks for. */
+export interface ValueChange extends Address {
+  /** The new layer; undefined to remove it. */
+  readonly value: JsonValue | undefined;
+  readonly expected?: Expectation | undefined;
+  readonly expiresAt?: Date | undefined;
+  /** The full hash of the version that is put back. */
+  readonly rollbackFrom?: string | undefined;
+  /** Whether removing what is not there is a refusal rather than no change. */
+  readonly mustExist?: boolean;
+}
+
+/** The head that a caller says to have seen. */
+export interface Expectation {
+  /** As the caller wrote it. */
+  readonly text: string;
+  /** The beginning of the hash; null for "no value". */
+  readonly prefix: string | null;
+}
+
+/** A commit of value changes that waits for its decision. */
+export interface Intent {
+  readonly commit: NewCommit;
+  readonly changes: readonly ValueChange[];
+  /** Whether it goes ahead although values below become invalid. */
+  readonly force: boolean;
+}
+
+/** What was decided on one change: a new version, or that the head already is what was asked for. */
+export type Outcome =
+  | { readonly kind: 'unchanged'; readonly head: Head }
+  | { readonly kind: 'version'; readonly version: Omit<NewVersion, 'commit'>; readonly value: JsonValue | undefined };
+
+/** An accepted intent. */
+export interface Decision {
+  readonly outcomes: readonly Outcome[];
+  /** The heads that it relied on. */
+  readonly seen: readonly SeenHead[];
+  /** Keys of which no layer may have changed since the revision given. */
+  readonly quiet: ReadonlyMap<string, number>;
+  /** What it breaks below and was forced to. */
+  readonly broken: readonly BrokenLayer[];
+}
+
+/** What became of an intent. */
+export interface Settled {
+  readonly commit:
+    | {
+        readonly id: string;
+        readonly revision: number;
+        readonly actor: string;
+        readonly comment: string | null;
+        readonly at: Date;
+      }
+    | undefined;
+  /** For each change the full hash of the version that its address now has. */
+  readonly hashes: readonly string[];
+  /** The versions that the commit made; absent where an earlier call with the same idempotency key had made it. */
+  readonly decision: Decision | undefined;
+}
