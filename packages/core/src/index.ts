@@ -48,7 +48,7 @@ export {
 } from './merge.ts';
 export { formatPath, isWithin, parsePath, type Path } from './path.ts';
 export { isPropertywise } from './propertywise.ts';
-export { defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';
+export { defaultOf, defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';
 export {
   checkParents,
   ConfigScope,

@@ -16,9 +16,7 @@ export const listKeywords: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'one
 export const singleKeywords: ReadonlySet<string> = new Set([
   'items',
   'contains',
-  'unevaluatedItems',
   'additionalProperties',
-  'unevaluatedProperties',
   'propertyNames',
   'not',
   'if',
@@ -127,15 +125,15 @@ export function childSchemas(
 function itemSchemas(schema: JsonObject, index: number): (JsonValue | undefined)[] {
   const prefix = listOf(propertyOf(schema, 'prefixItems'));
   const own = index < prefix.length ? prefix[index] : propertyOf(schema, 'items');
-  return [own, propertyOf(schema, 'contains'), propertyOf(schema, 'unevaluatedItems')];
+  return [own, propertyOf(schema, 'contains')];
 }
 
 function propertySchemas(schema: JsonObject, name: string, which: 'always' | 'maybe'): (JsonValue | undefined)[] {
   const own = propertyOf(mapOf(propertyOf(schema, 'properties')), name);
   const patterns = Object.values(mapOf(propertyOf(schema, 'patternProperties')));
-  const others = [propertyOf(schema, 'additionalProperties'), propertyOf(schema, 'unevaluatedProperties')];
-  if (which === 'maybe') return own === undefined ? [...patterns, ...others] : [own, ...patterns];
-  return [own ?? (patterns.length === 0 ? others[0] : undefined)];
+  const other = propertyOf(schema, 'additionalProperties');
+  if (which === 'maybe') return [own ?? other, ...patterns];
+  return [own ?? (patterns.length === 0 ? other : undefined)];
 }
 
 /** The subschemas of a list keyword; none when it is absent. */

@@ -86,9 +86,7 @@ class LayerForm {
     if (keyword === 'properties' || keyword === 'patternProperties') {
       return mapValues(mapOf(value), (item) => this.position(this.relax(item)));
     }
-    if (keyword === 'additionalProperties' || keyword === 'unevaluatedProperties') {
-      return this.position(this.relax(value));
-    }
+    if (keyword === 'additionalProperties') return this.position(this.relax(value));
     if (keyword === 'allOf') return listOf(value).map((item) => this.relax(item));
     return this.#keep({ [keyword]: value })[keyword] ?? value;
   }
@@ -97,13 +95,10 @@ class LayerForm {
   #alternatives(schema: JsonObject): JsonObject[] {
     const anyOf = (branches: readonly JsonValue[]): JsonObject => ({ anyOf: branches.map((item) => this.relax(item)) });
     const found = ['anyOf', 'oneOf'].map((keyword) => listOf(propertyOf(schema, keyword)));
-    const conditional = ['then', 'else'].map((keyword) => propertyOf(schema, keyword) ?? true);
-    if ('if' in schema) {
-      const [then = true, otherwise = true] = conditional;
-      found.push([{ allOf: [schema['if'] ?? true, then] }, otherwise]);
+    const { if: condition, then, else: otherwise } = schema;
+    if (condition !== undefined && then !== undefined && otherwise !== undefined) {
+      found.push([{ allOf: [condition, then] }, otherwise]);
     }
-    // Where the property is absent the schema does not apply; it is kept for the properties that it makes known.
-    for (const dependent of Object.values(mapOf(propertyOf(schema, 'dependentSchemas')))) found.push([dependent, true]);
     const values = 'const' in schema ? [schema['const'] ?? null] : listOf(propertyOf(schema, 'enum'));
     const constants = values.length === 0 ? [] : [{ anyOf: values.map((value) => partOf(value)) }];
     return [...found.filter((branches) => branches.length > 0).map(anyOf), ...constants];

@@ -1,10 +1,11 @@
 /** Owns the question whether a schema judges each property by itself, so that layers that are valid alone merge to a valid whole. */
 import { isJsonArray, isJsonObject, propertyOf, type JsonObject, type JsonValue } from './json.ts';
+import { defaultOf } from './schema-default.ts';
 import { admitsObjects, listOf, mapOf, resolveReference } from './json-schema.ts';
 
 /** What ties the properties of one object together. */
 const tying = [
-  ...['required', 'dependentRequired', 'dependentSchemas', 'minProperties', 'maxProperties', 'unevaluatedProperties'],
+  ...['required', 'dependentRequired', 'dependentSchemas', 'minProperties', 'maxProperties'],
   ...['anyOf', 'oneOf', 'not', 'if', 'const', 'enum'],
 ];
 
@@ -22,8 +23,8 @@ const silent = /^(?:\$ref|allOf|\$defs|definitions|\$comment|title|description|e
  *   to that name what the schema applies to it, since `properties`, `patternProperties`, `additionalProperties` and `propertyNames` look at
  *   one name at a time; so the name is allowed, and its value is valid by induction. An object of E may have fewer or more names than
  *   that of any layer, which only the keywords of `tying` could notice; they are refused wherever an object may stand.
- * A marker only removes names. A default is valid by itself (checked at registration) and is added where only the schema that gives it
- * applies: a default under several schemas at once is refused here.
+ * A marker only removes names. A default is valid in its place (checked at registration) as long as one place of the schema says all of
+ * it: a default to which schemas in several places apply is refused here.
  */
 export function isPropertywise(schema: JsonObject): boolean {
   return eachAlone(schema, schema, true, { sole: new Set(), shared: new Set() });
@@ -42,7 +43,7 @@ function eachAlone(root: JsonObject, schema: JsonValue | undefined, sole: boolea
   // A schema that refers to itself is judged where it was first met.
   if (before.has(schema)) return true;
   before.add(schema);
-  if (!sole && propertyOf(schema, 'default') !== undefined) return false;
+  if (!sole && defaultOf(root, [schema]) !== undefined) return false;
   if (!admitsObjects(root, schema)) return true;
   if (tying.some((keyword) => ties(propertyOf(schema, keyword)))) return false;
   const same = sameValueSchemas(root, schema);

@@ -35,6 +35,9 @@ const refusedKeywords: Readonly<Record<string, string>> = {
   $vocabulary: 'only the standard vocabularies are known',
   dependencies: 'use dependentRequired or dependentSchemas',
   additionalItems: 'use prefixItems and items',
+  // The engine's bookkeeping for these two gives wrong answers beside oneOf: https://github.com/ajv-validator/ajv/issues/2559
+  unevaluatedProperties: 'list all properties in one schema and use additionalProperties',
+  unevaluatedItems: 'use prefixItems and items',
   nullable: 'add "null" to type',
 };
 

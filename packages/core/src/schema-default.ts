@@ -76,8 +76,8 @@ function namesWithin(root: JsonObject, schemas: readonly JsonObject[]): Set<stri
   return new Set(facets.flatMap((facet) => Object.keys(mapOf(propertyOf(facet, 'properties')))));
 }
 
-/** The first default that some schema gives, its own before that of what it refers to. */
-function defaultOf(root: JsonObject, schemas: readonly JsonObject[]): JsonValue | undefined {
+/** The default of what some schemas describe together: the first that one of them gives, or that another gives to which it leads. */
+export function defaultOf(root: JsonObject, schemas: readonly JsonObject[]): JsonValue | undefined {
   const facets = schemas.flatMap((schema) => facetsOf(root, schema, 'always'));
   return facets.map((facet) => propertyOf(facet, 'default')).find((value) => value !== undefined);
 }

@@ -67,6 +67,8 @@ function engine(): Ajv2020 {
     multipleOfPrecision: 9,
     code: { regExp: linearRegExp },
   });
+  // Keeping track of evaluated properties fails beside patternProperties; the keywords that need it are refused at registration.
+  shared.opts.unevaluated = false;
   for (const name of knownFormats) shared.addFormat(name, formats.default.get(name as 'date'));
   for (const definition of ownKeywords) shared.removeKeyword(definition.keyword).addKeyword(definition);
   return shared;

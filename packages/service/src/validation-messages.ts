@@ -82,7 +82,6 @@ function describe(error: ErrorObject, secret: boolean): Description {
       return describeChoice([valueWords(schema as JsonValue)], secret);
     case 'required':
     case 'additionalProperties':
-    case 'unevaluatedProperties':
     case 'propertyNames':
     case 'dependentRequired':
       return describeName(error);
@@ -149,7 +148,7 @@ function describeName({ keyword, params, parentSchema }: ErrorObject): Descripti
     case 'propertyNames':
       return { step: name('propertyName'), text: 'is not an allowed property name' };
     default: {
-      const unknown = name(keyword === 'additionalProperties' ? 'additionalProperty' : 'unevaluatedProperty');
+      const unknown = name('additionalProperty');
       return { step: unknown, text: `is not a known property${knownWords(unknown, parentSchema)}` };
     }
   }
@@ -214,7 +213,6 @@ function boundText({ keyword, schema, params }: ErrorObject): string {
       return limit === '1' ? 'must not be empty' : `must have at least ${count('item')}`;
     case 'maxItems':
     case 'items':
-    case 'unevaluatedItems':
       return `must have at most ${count('item')}`;
     case 'minProperties':
       return limit === '1' ? 'must not be empty' : `must have at least ${count('property')}`;

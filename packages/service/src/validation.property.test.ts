@@ -47,7 +47,6 @@ const { schema: schemas } = fc.letrec<{ schema: JsonValue; leaf: JsonValue; node
     else: rarely(schema),
     dependentRequired: rarely(fc.dictionary(names, someNames, { maxKeys: 1 })),
     dependentSchemas: rarely(fc.dictionary(names, schema, { maxKeys: 1 })),
-    unevaluatedProperties: rarely(schema),
     const: rarely(values, 30),
   });
   const leaf = fc.oneof(

@@ -2,6 +2,7 @@
 import { type ConfigScope } from '@strata/core';
 import {
   ConfigurationError,
+  defaultOf,
   eachSubschema,
   formatPath,
   hasDefaults,
@@ -149,7 +150,8 @@ class SchemaValidator implements Validator {
     this.#layer();
     this.#whole();
     eachSubschema(this.#schema, (node, path) => {
-      if (node['default'] !== undefined) this.#checkDefault(node['default'], path);
+      const given = defaultOf(this.#schema, [node]);
+      if (given !== undefined) this.#checkDefault(given, path);
     });
   }
 
