@@ -128,7 +128,7 @@ export class Model {
   changesBackTo(revision: number, place: Place): ModelChange[] {
     return [...this.now.heads.values()]
       .filter((head) => samePlace(head.place, place))
-      .flatMap(({ key, value: current }) => {
+      .flatMap(({ key, value: current }): ModelChange[] => {
         const then = this.head(key, place, this.at(revision));
         if (then !== undefined) return [{ key, place, value: then.value, from: then }];
         return current === undefined ? [] : [{ key, place, value: undefined }];
@@ -212,12 +212,17 @@ export class Model {
 
   /** The effective value; null when nothing is left. */
   effective(key: string, place: Place, state: State = this.now): JsonValue {
+    return this.merged(key, place, state) ?? null;
+  }
+
+  /** The layers merged; `undefined` when nothing is left. */
+  merged(key: string, place: Place, state: State = this.now): JsonValue | undefined {
     let result: JsonValue | undefined;
     for (const one of this.chain(place, state)) {
       const layer = this.layer(key, one, state);
       if (layer !== undefined) result = combine(result, layer);
     }
-    return result ?? null;
+    return result;
   }
 
   /** The scope whose layer gives a leaf of an effective value: the lowest that speaks of it. */

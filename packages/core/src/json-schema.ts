@@ -52,7 +52,7 @@ export function eachSubschema(
 /** Writes the path to a subschema as a reference: `#/$defs/a`. */
 export function formatReference(path: Path): string {
   const tokens = path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1'));
-  return ['#', ...tokens.map((token) => encodeURIComponent(token))].join('/');
+  return ['#', ...tokens.map((token) => encodeURIComponent(token).replaceAll('%24', '$'))].join('/');
 }
 
 /** What a local reference (`#`, `#/$defs/a`) leads to in `root`; `undefined` when it leads nowhere or is none. */
@@ -84,7 +84,7 @@ export function facetsOf(root: JsonObject, schema: JsonValue | undefined, which:
   const facets: JsonObject[] = [];
   const pending: (JsonValue | undefined)[] = [schema];
   while (pending.length > 0) {
-    const facet = pending.pop();
+    const facet = pending.shift();
     if (!isJsonObject(facet) || facets.includes(facet)) continue;
     facets.push(facet);
     pending.push(...inPlace(root, facet, which));

@@ -143,28 +143,25 @@ function withFullReferences(schema: JsonObject): JsonObject {
 // Walks keywords that hold schemas, so that a constant that looks like a reference stays.
 function rewriteReferences(schema: JsonValue, rewrite: (reference: string) => string): JsonValue {
   if (!isJsonObject(schema)) return schema;
-  let changed = false;
-  const result = mapValues(schema, (value, keyword) => {
-    const rewritten = rewriteKeyword(keyword, value, rewrite);
-    changed ||= rewritten !== value;
-    return rewritten;
-  });
-  return changed ? result : schema;
+  return sharing(
+    schema,
+    mapValues(schema, (value, keyword) => rewriteKeyword(keyword, value, rewrite)),
+  );
 }
 
 function rewriteKeyword(keyword: string, value: JsonValue, rewrite: (reference: string) => string): JsonValue {
   const inner = (item: JsonValue): JsonValue => rewriteReferences(item, rewrite);
   if (keyword === '$ref' && typeof value === 'string') return rewrite(value);
   if (singleKeywords.has(keyword)) return inner(value);
-  if (listKeywords.has(keyword) && isJsonArray(value)) {
-    const items = value.map(inner);
-    return items.some((item, index) => item !== value[index]) ? items : value;
-  }
-  if (mapKeywords.has(keyword) && isJsonObject(value)) {
-    const items = mapValues(value, inner);
-    return Object.keys(value).some((name) => items[name] !== value[name]) ? items : value;
-  }
-  return value;
+  if (mapKeywords.has(keyword) && isJsonObject(value)) return sharing(value, mapValues(value, inner));
+  if (!listKeywords.has(keyword) || !isJsonArray(value)) return value;
+  const items = value.map(inner);
+  return items.some((item, index) => item !== value[index]) ? items : value;
+}
+
+/** The object itself where none of its properties has changed. */
+function sharing(object: JsonObject, mapped: JsonObject): JsonObject {
+  return Object.entries(mapped).some(([name, value]) => value !== propertyOf(object, name)) ? mapped : object;
 }
 
 function mapValues(object: JsonObject, map: (value: JsonValue, name: string) => JsonValue): JsonObject {

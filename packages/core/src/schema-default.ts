@@ -57,7 +57,7 @@ function complete(
     if (Object.hasOwn(value, name)) continue;
     const children = childrenOf(name);
     const given = defaultOf(root, children);
-    // A recursive schema may give a default inside itself; it is added once.
+    // A default that adds itself again is refused at registration; whoever meets one before that adds it once.
     if (given === undefined || expanding.includes(given)) continue;
     added([...path, name]);
     changed = true;

@@ -105,10 +105,18 @@ const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|
 function parseTime(input: string): Date {
   const text = input.slice(1);
   const at = new Date(text);
-  if (!isoTime.test(text) || Number.isNaN(at.getTime()) || !isCalendarDay(text.slice(0, 10))) {
+  if (!isoTime.test(text) || !isStorable(at) || !isCalendarDay(text.slice(0, 10))) {
     return refuseVersion(input, 'the time is not ISO 8601 with a zone, like @2026-01-31T12:00:00Z');
   }
   return at;
+}
+
+const earliest = Date.parse('0001-01-01T00:00:00.000Z');
+const latest = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** PostgreSQL has no year 0, and beyond 9999 a time is written in another way. An invalid date is neither. */
+function isStorable(at: Date): boolean {
+  return at.getTime() >= earliest && at.getTime() <= latest;
 }
 
 /** `Date` takes 30 February for 1 or 2 March. */

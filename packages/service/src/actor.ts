@@ -1,5 +1,5 @@
 /** Owns who acts. */
-import { parseId } from '@strata/core';
+import { ConfigurationError, parseId } from '@strata/core';
 
 /** Who acts, with what is known of the request: goes into the audit log. */
 export interface Actor {
@@ -18,6 +18,24 @@ export const systemActor: Actor = Object.freeze({ id: 'system' });
  * @throws ConfigurationError `invalid_argument` for a user id that is not a text of 1 to 255 characters.
  */
 export function actorOf(bound: Actor | undefined, id: string | undefined): Actor {
-  if (id === undefined) return bound ?? systemActor;
+  return id === undefined ? (bound ?? systemActor) : userOf(bound, id);
+}
+
+/** The actor of a call that has to name its user. @throws ConfigurationError `invalid_argument` as `actorOf`, also without a user id. */
+export function userOf(bound: Actor | undefined, id: string): Actor {
   return { ...bound, id: parseId(id, 'userId') };
+}
+
+/**
+ * Checks an actor to bind.
+ * @throws ConfigurationError `invalid_argument` for an id that is none, or for request data that is not text.
+ */
+export function parseActor(input: string | Actor): Actor {
+  if (typeof input === 'string') return userOf(undefined, input);
+  for (const name of ['ip', 'userAgent', 'requestId'] as const) {
+    const text: unknown = (input as Actor | null)?.[name];
+    if (text === undefined || (typeof text === 'string' && text.isWellFormed() && !text.includes('\u0000'))) continue;
+    throw new ConfigurationError('invalid_argument', { argument: name, problem: 'give a text without U+0000' });
+  }
+  return userOf(input, (input as Actor | null)?.id as string);
 }

@@ -100,9 +100,10 @@ export class EffectiveValueCache {
   keep(key: string, request: ScopeRequest, value: JsonValue, revision: number, from: Provenance): boolean {
     const cells = this.#cellsOf(from);
     if (revision < this.#floor || cells.some((cell) => cell.changed > revision)) return false;
+    const held = this.#keys.get(key);
+    if (held !== undefined) lookUp(held, request)?.drop();
     const entries = this.#keys.get(key) ?? newKeyEntries();
     this.#keys.set(key, entries);
-    lookUp(entries, request)?.drop();
     const entry: CacheEntry = {
       value,
       revision,
@@ -113,6 +114,7 @@ export class EffectiveValueCache {
       drop: () => {
         this.#entries.delete(entry);
         place(entries, request, undefined);
+        if (isEmpty(entries) && this.#keys.get(key) === entries) this.#keys.delete(key);
       },
     };
     place(entries, request, entry);
@@ -213,20 +215,34 @@ function newKeyEntries(): KeyEntries {
   return { global: undefined, org: new Map(), team: new Map(), user: new Map(), explicit: new Map() };
 }
 
-function lookUp(entries: KeyEntries, scope: ScopeContext | undefined): CacheEntry | undefined {
-  if (scope === undefined || scope.scope === 'global') {
-    return scope === undefined || isPlainGlobal(scope) ? entries.global : undefined;
+function isEmpty({ global, org, team, user, explicit }: KeyEntries): boolean {
+  return global === undefined && org.size === 0 && team.size === 0 && user.size === 0 && explicit.size === 0;
+}
+
+// What a caller gives is not checked yet, so it may be no scope at all: then nothing is found, and the read refuses it.
+function lookUp(entries: KeyEntries, scope: ScopeContext | null | undefined): CacheEntry | undefined {
+  switch (scope?.scope) {
+    case undefined:
+      return scope === undefined ? entries.global : undefined;
+    case 'global':
+      return isPlainGlobal(scope) ? entries.global : undefined;
+    case 'org':
+    case 'team':
+    case 'user':
+      return isExplicit(scope)
+        ? entries.explicit.get(explicitName(scope.scope, scope))
+        : entries[scope.scope].get(scope.scopeId ?? '');
+    default:
+      return undefined;
   }
-  if (scope.organizationId !== undefined || scope.teamId !== undefined) {
-    return entries.explicit.get(explicitName(scope.scope, scope));
-  }
-  // What a caller gives is not checked yet, so it may be no scope at all.
-  const map: Map<string, CacheEntry> | undefined = entries[scope.scope];
-  return (map as Map<string, CacheEntry> | undefined)?.get(scope.scopeId ?? '');
+}
+
+function isExplicit({ organizationId, teamId }: ScopeContext): boolean {
+  return organizationId !== undefined || teamId !== undefined;
 }
 
 function isPlainGlobal(scope: ScopeContext): boolean {
-  return (scope.scopeId ?? '') === '' && scope.organizationId === undefined && scope.teamId === undefined;
+  return (scope.scopeId ?? '') === '' && !isExplicit(scope);
 }
 
 function explicitName(scope: ConfigScope, request: ScopeContext): string {
@@ -238,7 +254,7 @@ function place(entries: KeyEntries, request: ScopeRequest, entry: CacheEntry | u
     entries.global = entry;
     return;
   }
-  const explicit = request.organizationId !== undefined || request.teamId !== undefined;
+  const explicit = isExplicit(request);
   const map = explicit ? entries.explicit : entries[request.scope];
   const name = explicit ? explicitName(request.scope, request) : request.scopeId;
   if (entry === undefined) map.delete(name);

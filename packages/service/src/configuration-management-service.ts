@@ -1,9 +1,9 @@
 /** Owns the public type of the service: every method with its promise. */
 import type { ConfigScope, ConfigVersion, Diff, JsonObject, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
 import type { ZodType } from 'zod';
-import { actorOf, type Actor } from './actor.ts';
+import { actorOf, parseActor, userOf, type Actor } from './actor.ts';
 import { blame, type BlamedLeaf } from './blame.ts';
-import { close, type Context } from './context.ts';
+import { close, open, type Context } from './context.ts';
 import { migrate, type MigrationResult } from './db/migrate.ts';
 import { explain, type Explanation } from './explain.ts';
 import { exportConfig } from './export.ts';
@@ -221,6 +221,7 @@ export interface ConfigurationManagementService {
 /** The service on a context, acting as `bound` where a call names no user. */
 export function bindService(context: Context, bound: Actor | undefined): ConfigurationManagementService {
   const by = (id: string | undefined): Actor => actorOf(bound, id);
+  const user = (id: string): Actor => userOf(bound, id);
   const service: ConfigurationManagementService = {
     get: <T>(key: string, scope?: ScopeContext) => get(context, key, scope) as Promise<T>,
     peek: <T>(key: string, scope?: ScopeContext) => peek(context, key, scope) as T | undefined,
@@ -234,10 +235,10 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       userId: string,
       comment?: string,
       options: DryRunnable = {},
-    ) => (await set(context, by(userId), key, value, scope, comment, options)) as never,
+    ) => (await set(context, user(userId), key, value, scope, comment, options)) as never,
     delete: async (key: string, scope: ScopeInput, userId: string, comment?: string, options: DryRunnable = {}) =>
-      (await remove(context, by(userId), key, scope, comment, options)) as never,
-    commit: async (changes, userId, comment, options = {}) => commit(context, by(userId), changes, comment, options),
+      (await remove(context, user(userId), key, scope, comment, options)) as never,
+    commit: async (changes, userId, comment, options = {}) => commit(context, user(userId), changes, comment, options),
     getVersion: async (key, version, options = {}) => getVersion(context, key, version, options),
     getHistory: async (key, limit = 50, options = {}) => getHistory(context, key, limit, options),
     getDiff: async (key, versionA, versionB, options = {}) => getDiff(context, key, versionA, versionB, options),
@@ -247,9 +248,9 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       userId: string,
       reason: string,
       options: RollbackOptions & DryRunnable = {},
-    ) => (await rollback(context, by(userId), key, toVersion, reason, options)) as never,
+    ) => (await rollback(context, user(userId), key, toVersion, reason, options)) as never,
     restore: async (target, scope, userId, comment, options = {}) =>
-      restore(context, by(userId), target, scope, comment, options),
+      restore(context, user(userId), target, scope, comment, options),
     blame: async (key, scope) => blame(context, key, scope),
     explain: async (key, scope, options = {}) => explain(context, key, scope, options),
     createTag: async (tag, version, description, options = {}) =>
@@ -265,16 +266,15 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     listScopes: async (filter = {}) => listScopes(context, filter),
     getScopeChain: async (scope) => getScopeChain(context, scope),
     lockConfig: async (key, scope, options, userId, comment) =>
-      lockConfig(context, by(userId), key, scope, options ?? {}, comment),
+      lockConfig(context, user(userId), key, scope, options ?? {}, comment),
     unlockConfig: async (key, scope, options, userId, comment) =>
-      unlockConfig(context, by(userId), key, scope, options ?? {}, comment),
+      unlockConfig(context, user(userId), key, scope, options ?? {}, comment),
     listLocks: async (filter = {}) => listLocks(context, filter),
     getLayer: async (key, scope) => getLayer(context, key, scope),
     exportConfig: async (scope, format = 'json') => exportConfig(context, scope, format),
     invalidateCache: async (pattern) => invalidateCache(context, pattern),
-    as: (actor) =>
-      bindService(context, typeof actor === 'string' ? actorOf(undefined, actor) : actorOf(actor, actor.id)),
-    migrate: async () => migrate(context.db),
+    as: (actor) => bindService(context, parseActor(actor)),
+    migrate: async () => migrate(open(context).db),
     close: async () => close(context),
   };
   return Object.freeze(service);

@@ -40,8 +40,13 @@ export interface Context {
 
 /** Refuses work after `close`, and starts the background work with the first call that needs the database. */
 export function begin(context: Context): void {
+  open(context).feed.start();
+}
+
+/** The same context, unless it is closed. @throws ConfigurationError `closed`. */
+export function open(context: Context): Context {
   if (context.closed) throw new ConfigurationError('closed', {});
-  context.feed.start();
+  return context;
 }
 
 /** Refuses further work, waits for what is under way, and ends what the service opened. */

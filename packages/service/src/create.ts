@@ -85,6 +85,9 @@ function checkOptions(options: ServiceOptions): void {
     if (value !== undefined && !(Number.isFinite(value) && value > 0))
       refuse(name, `give a number above 0, not ${String(value)}`);
   }
+  if (!Number.isInteger(options.cacheMaxEntries ?? 1)) refuse('cacheMaxEntries', 'give a whole number');
+  // Beyond that a timer of Node fires at once.
+  if ((options.pollInterval ?? 0) > 2 ** 31 - 1) refuse('pollInterval', 'give at most 2147483647 milliseconds');
 }
 
 function refuse(argument: string, problem: string): never {

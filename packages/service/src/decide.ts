@@ -101,6 +101,8 @@ function decideAbsent(change: ValueChange, head: Head | undefined): Outcome {
 }
 
 function isSame(change: ValueChange, head: Head): boolean {
+  // A version that is put back where it still is changes nothing, not even when it expires.
+  if (change.rollbackFrom === head.hash) return true;
   return (
     change.value !== undefined &&
     head.value !== undefined &&
@@ -144,14 +146,19 @@ function checkLocks(view: HeadView, change: ValueChange): void {
   const locks = view.rules.locks.get(change.key);
   if (locks === undefined) return;
   const lock = brokenLock(locks, view.chain(change), change.value, view.rules.byKey.get(change.key));
-  if (lock === undefined) return;
-  throw new ConfigurationError('locked', {
-    key: change.key,
+  if (lock !== undefined) throw lockedError(lock);
+}
+
+/** The refusal of what a lock forbids; `layer` is the scope whose layer would break it, where that is not the one written to. */
+export function lockedError(lock: Lock, layer?: ScopeRef): ConfigurationError<'locked'> {
+  return new ConfigurationError('locked', {
+    key: lock.key,
     path: formatPath(lock.path),
     lockScope: formatScope(lock),
     version: lock.version ?? 'none',
     revision: lock.revision,
     lockedBy: lock.lockedBy,
+    ...(layer === undefined ? {} : { layer: formatScope(layer) }),
   });
 }
 
@@ -169,6 +176,8 @@ export function brokenLock(
 
 function checkEffective(after: HeadView, changes: readonly ValueChange[]): void {
   for (const change of changes) {
+    // Where a layer is removed, what is above it stands, and was checked there.
+    if (change.value === undefined) continue;
     const validator = after.rules.byKey.get(change.key)?.validator;
     if (validator === undefined || validator.propertywise) continue;
     const value = effectiveValue(after, change.key, after.chain(change));

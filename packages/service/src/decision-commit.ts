@@ -49,7 +49,8 @@ export function commitDecision<T>(context: Context, decide: (progress: Progress)
 
 function refuseUnlessMoved(error: unknown, tries: number): void {
   const code = error instanceof Error && !isConfigurationError(error) && 'code' in error ? error.code : undefined;
-  if (code !== '40001' && code !== '40P01') throw error;
+  // 23505: another process has just stored the same row, so that the next look finds it.
+  if (code !== '40001' && code !== '40P01' && code !== '23505') throw error;
   if (tries >= maxTries) throw new ConfigurationError('busy', { tries }, { cause: error });
 }
 

@@ -18,8 +18,8 @@ export async function removeExpired(context: Context): Promise<void> {
     try {
       await submit(context, intent);
     } catch (error) {
-      // Somebody else changed or removed it meanwhile, so there is nothing left to remove.
-      if (!isConfigurationError(error, 'conflict')) throw error;
+      // It was changed meanwhile, or this process may not remove it: neither holds up the others.
+      if (!isConfigurationError(error) || error.status === 503) throw error;
     }
   }
 }

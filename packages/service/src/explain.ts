@@ -22,12 +22,12 @@ import {
 } from '@strata/core';
 import { attributeParts, type AttributedPart } from './blame.ts';
 import { begin, type Context } from './context.ts';
-import { parseTime } from './rollback.ts';
 import type { Rule, Rules } from './rules.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLinks } from './store/scopes.ts';
 import { readLayers } from './store/settings.ts';
 import { readVersionsAt } from './store/versions.ts';
+import { parseTime } from './time.ts';
 
 /** Where the value of one leaf comes from. */
 export interface ExplainedLeaf {
@@ -95,7 +95,7 @@ export async function explain(
   const state =
     options.at === undefined
       ? await stateNow(context, parsed, request)
-      : await stateAt(context, parsed, request, await revisionAt(context.db, parseTime(options.at)));
+      : await stateAt(context, parsed, request, await revisionAt(context.db, parseTime(options.at, 'at')));
   const rule = state.rules.byKey.get(parsed);
   const merged = explainLayers(state.layers, rule?.definition.merge ?? 'deep');
   const value =

@@ -43,9 +43,11 @@ export class Feed {
     this.#timer.unref();
   }
 
-  /** Sets where to follow from: the revision of the first read, since nothing that was read before it is kept. */
+  /** Sets where to follow from: the revision of the first read that ends. One that began earlier and ends later is not kept. */
   follow(revision: number): void {
-    this.#cursor ??= revision;
+    if (this.#cursor !== undefined) return;
+    this.#cursor = revision;
+    this.#context().cache?.everythingChanged(revision);
   }
 
   /** Looks for new commits soon. */

@@ -11,8 +11,11 @@ export class Lane {
     return result;
   }
 
-  /** Resolves when everything handed in so far is done. */
+  /** Resolves when nothing is left to do, what was handed in meanwhile included. */
   async idle(): Promise<void> {
-    await this.#last;
+    for (let last; last !== this.#last;) {
+      last = this.#last;
+      await last;
+    }
   }
 }

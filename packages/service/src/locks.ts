@@ -24,7 +24,7 @@ import { readLinks } from './store/scopes.ts';
 import { endLock, storeLock } from './store/locks.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';
 import { readAddressHistory } from './store/versions.ts';
-import { newCommit, parseAddress } from './write.ts';
+import { newCommit, parseWritten } from './write.ts';
 
 /** A lock as it is handed out: its path in the one notation, `scopeId` null at global. */
 export interface LockRecord extends Omit<Lock, 'path' | 'scopeId'> {
@@ -91,7 +91,7 @@ function refuseBroken(lock: Pick<Lock, 'key' | 'path'>, layers: readonly Head[])
 }
 
 /** The stored layers below a lock that say something about what it locks. */
-async function layersBreaking(context: Context, rules: Rules, lock: Lock): Promise<Head[]> {
+export async function layersBreaking(context: Context, rules: Rules, lock: Lock): Promise<Head[]> {
   const broken: Head[] = [];
   let last: Head | undefined;
   do {
@@ -142,7 +142,7 @@ function parseLocked(
   scope: ScopeInput,
   { path }: { readonly path?: string },
 ): { readonly address: Address; readonly path: Path } {
-  const address = parseAddress(key, scope);
+  const address = parseWritten(key, scope);
   if (address.scope === 'user') {
     throw new ConfigurationError('invalid_scope', {
       problem: 'a lock at a user binds nobody; lock at global, an org or a team',

@@ -1,5 +1,6 @@
 /** Owns reads of effective values: from memory where that is right, else in one query. */
 import {
+  ConfigurationError,
   globMatcher,
   mergeLayers,
   parseKey,
@@ -12,7 +13,7 @@ import {
   type ScopeRequest,
   type ScopeRef,
 } from '@strata/core';
-import { begin, type Context } from './context.ts';
+import { begin, open, type Context } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
 import { readLayers, type Head, type LayerRead } from './store/settings.ts';
 
@@ -24,7 +25,7 @@ export function get(context: Context, key: string, scope: ScopeContext | undefin
 
 /** What `get` would answer from memory; undefined when it is not there. */
 export function peek(context: Context, key: string, scope: ScopeContext | undefined): JsonValue | undefined {
-  return context.cache?.find(key, scope)?.value;
+  return context.closed ? undefined : context.cache?.find(key, scope)?.value;
 }
 
 async function read(context: Context, key: string, scope: ScopeContext | undefined): Promise<JsonValue> {
@@ -71,6 +72,8 @@ export async function getBatch(
 ): Promise<Map<string, JsonValue>> {
   begin(context);
   const request = parseScopeContext(scope);
+  if (!Array.isArray(keys))
+    throw new ConfigurationError('invalid_argument', { argument: 'keys', problem: 'give a list' });
   const parsed = [...new Set(keys)].map(parseKey);
   const result = new Map<string, JsonValue>();
   const missing: string[] = [];
@@ -83,11 +86,11 @@ export async function getBatch(
   return result;
 }
 
-/** The effective values of every key with a layer on the chain of a scope, by key. */
+/** The effective values of every key with a layer on the chain of a scope, by key; null where the layers leave nothing. */
 export async function getAll(context: Context, scope: ScopeContext | undefined): Promise<Map<string, JsonValue>> {
   begin(context);
   const values = await load(context, undefined, parseScopeContext(scope));
-  return new Map([...values].filter(([, value]) => value !== null).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The scopes that a read at a scope inherits along. */
@@ -151,8 +154,8 @@ export function effective(layers: readonly Head[], rule: Rule | undefined): Json
 }
 
 /** Forgets cached values: all, or those of keys that match a glob in which `*` stands for any characters. */
-export function invalidateCache(context: Context, pattern: string | undefined): Promise<void> {
-  if (pattern === undefined || pattern === '*') context.cache?.forget(() => true);
-  else context.cache?.forget(globMatcher(pattern));
-  return Promise.resolve();
+export async function invalidateCache(context: Context, pattern: string | undefined): Promise<void> {
+  const { cache } = open(context);
+  if (pattern === undefined || pattern === '*') cache?.forget(() => true);
+  else cache?.forget(globMatcher(pattern));
 }

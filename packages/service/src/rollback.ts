@@ -5,7 +5,6 @@ import {
   ConfigurationError,
   formatScope,
   parseKey,
-  parseScope,
   parseTag,
   type ConfigVersion,
   type ScopeInput,
@@ -17,8 +16,17 @@ import { readProgress } from './store/counter.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { readScopeAt, type StoredVersion } from './store/versions.ts';
+import { parseTime } from './time.ts';
 import { requireVersion } from './version-reference.ts';
-import { newIntent, submit, writeOne, type Commit, type DryRun, type WriteOptions } from './write.ts';
+import {
+  newIntent,
+  parseWrittenScope,
+  submit,
+  writeOne,
+  type Commit,
+  type DryRun,
+  type WriteOptions,
+} from './write.ts';
 
 /** What `restore` puts back: the state at a time, at a revision, or every key's version that bears a tag. */
 export type RestoreTarget = { readonly at: Date | string } | { readonly revision: number } | { readonly tag: string };
@@ -60,7 +68,7 @@ export async function restore(
   options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
 ): Promise<Commit> {
   begin(context);
-  const place = parseScope(scope);
+  const place = parseWrittenScope(scope);
   const changes = await restoringChanges(context, await parseTarget(context, target), place);
   if (changes.length === 0) {
     throw new ConfigurationError('version_not_found', {
@@ -75,8 +83,8 @@ async function parseTarget(
   context: Context,
   target: RestoreTarget,
 ): Promise<{ readonly revision: number } | { readonly tag: string }> {
-  const given = Object.keys(target);
-  if (given.length !== 1) {
+  const given = typeof target === 'object' && (target as unknown) !== null ? Object.keys(target) : [];
+  if (given.length !== 1 || !['at', 'revision', 'tag'].includes(String(given[0]))) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'target',
       problem: 'give exactly one of { at }, { revision } and { tag }',
@@ -87,17 +95,7 @@ async function parseTarget(
     const { revision } = await readProgress(context.db);
     return { revision: parseCount(target.revision, 'revision', Math.max(revision, 1)) };
   }
-  return { revision: await revisionAt(context.db, parseTime(target.at)) };
-}
-
-/** Checks a point in time. @throws ConfigurationError `invalid_argument`. */
-export function parseTime(input: Date | string): Date {
-  const at = new Date(input);
-  if (!Number.isNaN(at.getTime())) return at;
-  throw new ConfigurationError('invalid_argument', {
-    argument: 'at',
-    problem: `${JSON.stringify(input)} is not a time; give a Date or an ISO 8601 text`,
-  });
+  return { revision: await revisionAt(context.db, parseTime(target.at, 'at')) };
 }
 
 async function restoringChanges(

@@ -32,9 +32,12 @@ export interface Rules {
 /** Loads rules and keeps the last ones. */
 export class RuleBook {
   readonly #environment: string;
-  readonly #zod = new Map<string, { readonly digest: string; readonly schema: ZodType }>();
+  /** By key and digest: an earlier schema may be in force again. */
+  readonly #zod = new Map<string, ZodType>();
   readonly #validators = new Map<string, Rule>();
   #current: Rules | undefined;
+  /** How many Zod schemas were handed in: rules that were loaded before the last one do not know it. */
+  #held = 0;
 
   constructor(environment: string) {
     this.#environment = environment;
@@ -42,19 +45,21 @@ export class RuleBook {
 
   /** Remembers the Zod schema behind a definition that this process registered. */
   holdZod(key: string, digest: string, schema: ZodType): void {
-    this.#zod.set(key, { digest, schema });
+    this.#zod.set(zodName(key, digest), schema);
     this.#validators.delete(key);
     this.#current = undefined;
+    this.#held += 1;
   }
 
   /** The rules of the revision that `progress` names, or newer ones when they have changed since. */
   async at(sql: Sql, progress: Pick<Progress, 'rulesRevision'>): Promise<Rules> {
     if (this.#current?.revision === progress.rulesRevision) return this.#current;
     for (;;) {
+      const held = this.#held;
       const before = await readProgress(sql);
       const rules = await this.load(sql, before.rulesRevision);
       const after = await readProgress(sql);
-      if (after.rulesRevision === before.rulesRevision) return (this.#current = rules);
+      if (after.rulesRevision === before.rulesRevision && held === this.#held) return (this.#current = rules);
     }
   }
 
@@ -79,16 +84,11 @@ export class RuleBook {
     return { revision, byKey, locks };
   }
 
-  #heldZod(key: string, digest: string | null): ZodType | undefined {
-    const held = this.#zod.get(key);
-    return held?.digest === digest ? held.schema : undefined;
-  }
-
   // Compiling a schema is dear, so a rule whose definition is unchanged is kept.
   #rule(key: string, definition: Definition, digest: string | null, revision: number): Rule {
     const held = this.#validators.get(key);
     if (held?.digest === digest && held.revision === revision) return held;
-    const zod = this.#heldZod(key, digest);
+    const zod = digest === null ? undefined : this.#zod.get(zodName(key, digest));
     const rule: Rule = {
       key,
       definition,
@@ -102,6 +102,9 @@ export class RuleBook {
     return rule;
   }
 }
+
+// Keys hold no spaces.
+const zodName = (key: string, digest: string): string => `${key} ${digest}`;
 
 /** Whether a JSON Schema marks any part of a value as a secret. */
 function hasSensitivePart(schema: JsonValue | undefined): boolean {

@@ -16,8 +16,10 @@ import type { ZodType } from 'zod';
 import { describeLayers, findBroken } from './below.ts';
 import type { BrokenLayer } from './validation.ts';
 import { begin, type Context } from './context.ts';
+import { lockedError } from './decide.ts';
 import { commitDecision } from './decision-commit.ts';
 import { digestOf } from './digest.ts';
+import { layersBreaking } from './locks.ts';
 import type { Rule, Rules } from './rules.ts';
 import { storeSchema } from './store/schemas.ts';
 import { compileValidator, type ValidationProblem } from './validation.ts';
@@ -82,14 +84,16 @@ export async function registerSchema(
       revision: 0,
       sensitive: definition.sensitive === true,
     };
-    const invalid = await findInvalid(context, rules, rule, options.onInvalid ?? 'report');
+    const next: Rules = { ...rules, byKey: new Map([...rules.byKey, [parsed, rule]]) };
+    if (definition.merge !== current?.definition.merge) await refuseBreakingLocks(context, next, parsed);
+    const invalid = await findInvalid(context, next, parsed, options.onInvalid ?? 'report');
     return {
       commit: newCommit(actor, 'schema', [parsed, digest], options.comment, {
         about: { key: parsed },
         metadata: { digest },
       }),
       changes: 'rules',
-      quietKeys: options.onInvalid === 'refuse' ? [parsed] : [],
+      quietKeys: options.onInvalid === 'refuse' || rules.locks.has(parsed) ? [parsed] : [],
       store: async (sql, { revision }) => {
         await storeSchema(sql, context.environment, { key: parsed, definition, digest, revision, createdBy: actor.id });
         return { ...toRegistered({ ...rule, revision }), invalid };
@@ -99,16 +103,23 @@ export async function registerSchema(
   });
 }
 
+/** Where layers begin to replace each other, one that spoke of other parts only would now override what is locked. */
+async function refuseBreakingLocks(context: Context, rules: Rules, key: string): Promise<void> {
+  for (const lock of rules.locks.get(key) ?? []) {
+    const [layer] = await layersBreaking(context, rules, lock);
+    if (layer !== undefined) throw lockedError(lock, layer);
+  }
+}
+
 async function findInvalid(
   context: Context,
   rules: Rules,
-  rule: Rule,
+  key: string,
   onInvalid: 'report' | 'refuse',
 ): Promise<BrokenLayer[]> {
-  const next: Rules = { ...rules, byKey: new Map([...rules.byKey, [rule.key, rule]]) };
-  const invalid = await findBroken(context, rule.key, next);
+  const invalid = await findBroken(context, key, rules);
   if (invalid.length > 0 && onInvalid === 'refuse') {
-    throw new ConfigurationError('schema_breaks_values', { key: rule.key, layers: describeLayers(invalid), invalid });
+    throw new ConfigurationError('schema_breaks_values', { key, layers: describeLayers(invalid), invalid });
   }
   return invalid;
 }
@@ -121,17 +132,21 @@ function describe(
   const given = parseOptions(key, options);
   const zod = isZod(schema) ? schema : undefined;
   const described =
-    zod === undefined
-      ? { jsonSchema: checkJsonSchema(key, parseJsonValue(schema)), code: false }
-      : describeZod(key, zod);
-  // A built-in key keeps its impact, its scopes and its secrecy whatever schema it gets.
-  const { jsonSchema: _replaced, ...kept } = builtInDefinitions.get(key) ?? {};
-  const definition: Definition = { ...kept, ...given, jsonSchema: described.jsonSchema };
+    zod === undefined ? { jsonSchema: checkJsonSchema(key, schema), code: false } : describeZod(key, zod);
+  // A built-in key keeps its impact, its scopes and its secrecy whatever schema it gets, and whatever is said of it.
+  const { jsonSchema: _replaced, description, ...kept } = builtInDefinitions.get(key) ?? {};
+  const definition: Definition = {
+    ...(description === undefined ? {} : { description }),
+    ...given,
+    ...kept,
+    jsonSchema: described.jsonSchema,
+  };
   return { definition: described.code ? { ...definition, code: true } : definition, zod };
 }
 
 // A schema of Zod 3 or of another copy of Zod is no instance of ours, so it is known by its shape; the core says what is wrong with it.
 function isZod(schema: ZodType | JsonObject): schema is ZodType {
+  if (typeof schema !== 'object' || (schema as unknown) === null) return false;
   return '_zod' in schema || '_def' in schema || 'safeParse' in schema;
 }
 
@@ -148,6 +163,7 @@ function parseOptions(key: string, options: SchemaOptions): Omit<Definition, 'js
   oneOf('merge', merge, ['deep', 'replace']);
   oneOf('baseImpact', baseImpact, impactLevels);
   oneOf('onInvalid', options.onInvalid, ['report', 'refuse']);
+  oneOf('sensitive', sensitive, [true, false]);
   for (const scope of allowedScopes ?? []) oneOf('allowedScopes', scope, scopes);
   if (sensitive === false && builtInDefinitions.get(key)?.sensitive === true) {
     throw new ConfigurationError('invalid_argument', { argument: 'sensitive', problem: `${key} always holds secrets` });

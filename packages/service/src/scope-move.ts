@@ -1,8 +1,6 @@
 /** Owns the check of a scope's new parents: nothing that is stored below may break a lock or a schema by the move. */
 import {
   ConfigurationError,
-  formatPath,
-  formatScope,
   resolveChain,
   sameScope,
   type Address,
@@ -13,7 +11,7 @@ import {
 import { describeLayers, shown } from './below.ts';
 import type { BrokenLayer } from './validation.ts';
 import type { Context } from './context.ts';
-import { brokenLock } from './decide.ts';
+import { brokenLock, lockedError } from './decide.ts';
 import { addressName } from './heads.ts';
 import { effective } from './read.ts';
 import type { Rule, Rules } from './rules.ts';
@@ -78,16 +76,7 @@ async function checkPage(
 
 function refuseLocked(rules: Rules, head: Head, chain: readonly ScopeRef[]): void {
   const lock = brokenLock(rules.locks.get(head.key) ?? [], chain, head.value, rules.byKey.get(head.key));
-  if (lock === undefined) return;
-  throw new ConfigurationError('locked', {
-    key: head.key,
-    path: formatPath(lock.path),
-    lockScope: formatScope(lock),
-    version: lock.version ?? 'none',
-    revision: lock.revision,
-    lockedBy: lock.lockedBy,
-    layer: formatScope(head),
-  });
+  if (lock !== undefined) throw lockedError(lock, head);
 }
 
 async function layersOn(context: Context, addresses: readonly Address[]): Promise<ReadonlyMap<string, Head>> {

@@ -20,7 +20,7 @@ const someNames = fc.uniqueArray(names, { maxLength: 2 });
 
 const { value: values } = fc.letrec<{ value: JsonValue; object: JsonValue }>((tie) => ({
   value: fc.oneof({ maxDepth: 4 }, scalars, fc.array(scalars, { maxLength: 2 }), tie('object'), tie('object')),
-  object: fc.dictionary(names, tie('value'), { maxKeys: 3 }) as fc.Arbitrary<JsonValue>,
+  object: fc.dictionary(names, tie('value'), { maxKeys: 3 }),
 }));
 
 const { schema: schemas } = fc.letrec<{ schema: JsonValue; leaf: JsonValue; node: JsonObject }>((tie) => {
@@ -60,7 +60,7 @@ const { schema: schemas } = fc.letrec<{ schema: JsonValue; leaf: JsonValue; node
   return {
     schema: fc.oneof({ maxDepth: 2 }, leaf, tie('node'), tie('node')),
     leaf,
-    node: node as unknown as fc.Arbitrary<JsonObject>,
+    node: node,
   };
 });
 
@@ -128,10 +128,10 @@ describe('any schema', () => {
           }
         }
       }),
-      { numRuns: 1_500 },
+      { numRuns: 600 },
     );
-    expect(schemasSeen).toBeGreaterThan(150);
-    expect(merges).toBeGreaterThan(1_000);
+    expect(schemasSeen).toBeGreaterThan(60);
+    expect(merges).toBeGreaterThan(500);
   });
 
   it('takes as a layer every part of a value that is valid as a whole', () => {
@@ -148,9 +148,9 @@ describe('any schema', () => {
           expect(validator.layer({ $unset: true })).toEqual([]);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
-    expect(parts).toBeGreaterThan(300);
+    expect(parts).toBeGreaterThan(100);
   });
 
   it('completes a value once, and tells where', () => {
@@ -161,9 +161,9 @@ describe('any schema', () => {
         if (schema === undefined) return;
         for (const value of candidates) added += checkDefaults(schema, value);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
-    expect(added).toBeGreaterThan(50);
+    expect(added).toBeGreaterThan(20);
   });
 });
 

@@ -9,7 +9,7 @@ import {
 } from '@strata/core';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { z, type ZodType } from 'zod';
 import { compileValidator, validationError, type Validator } from './validation.ts';
 
 interface Case {
@@ -195,6 +195,76 @@ describe('rules in code', () => {
   });
 });
 
+describe('the JSON Schema of a Zod schema', () => {
+  const texts = [
+    ...[
+      '',
+      'a',
+      'A',
+      'ab',
+      '1',
+      '-1.5',
+      'true',
+      'v1',
+      '😀',
+      'https://example.com/a?b#c',
+      'ftp://x',
+      'example.com',
+      'a@example.com',
+    ],
+    ...[
+      'a@b',
+      '2026-01-31',
+      '2026-02-30',
+      '2024-02-29',
+      '2026-01-31T12:00:00Z',
+      '2026-01-31T12:00:00+02:00',
+      '12:00:00',
+      'P1D',
+    ],
+    ...['P', '192.0.2.1', '256.0.0.1', '::1', '2001:db8::1', '10.0.0.0/8', '+4915112345678', 'YWJj', 'YWJ', 'Zm9v_-'],
+    ...['00000000-0000-0000-0000-000000000000', 'f47ac10b-58cc-4372-a567-0e02b2c3d479', '01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+    ...['2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae', 'V1StGXR8_Z5jdHi6B-myT'],
+  ];
+  const schemas: Readonly<Record<string, ZodType>> = {
+    email: z.email(),
+    url: z.url(),
+    uuid: z.uuid(),
+    guid: z.guid(),
+    datetime: z.iso.datetime(),
+    'datetime with offset': z.iso.datetime({ offset: true }),
+    date: z.iso.date(),
+    time: z.iso.time(),
+    duration: z.iso.duration(),
+    hostname: z.hostname(),
+    ipv4: z.ipv4(),
+    ipv6: z.ipv6(),
+    cidrv4: z.cidrv4(),
+    base64: z.base64(),
+    base64url: z.base64url(),
+    e164: z.e164(),
+    ulid: z.ulid(),
+    nanoid: z.nanoid(),
+    sha256: z.hash('sha256'),
+    lowercase: z.string().lowercase(),
+    startsWith: z.string().startsWith('a'),
+    includes: z.string().includes('.'),
+    template: z.templateLiteral(['v', z.int()]),
+    pattern: z.string().regex(/^[\s\w]{1,3}$/),
+    enum: z.enum(['a', 'true']),
+  };
+
+  it.each(Object.keys(schemas))('takes the texts that Zod takes: %s', (name) => {
+    const schema = schemas[name] ?? z.never();
+    const { jsonSchema, code } = describeZod('key', schema);
+    expect(code).toBe(false);
+    const validator = validatorOf(jsonSchema);
+    const taken = texts.filter((text) => schema.safeParse(text).success);
+    expect(texts.filter((text) => validator.effective(text).length === 0)).toEqual(taken);
+    expect(taken.length).toBeGreaterThan(0);
+  });
+});
+
 describe('secrets', () => {
   const schema = z
     .object({
@@ -271,6 +341,16 @@ describe('a schema', () => {
       'a default that lacks what is required',
       { properties: { a: { default: {}, required: ['b'] } } },
       /the default at properties\.a is not valid: b is required/,
+    ],
+    [
+      'a default that contains itself',
+      { properties: { a: { $ref: '#', default: {} } } },
+      /the default at properties\.a adds itself again, without end/,
+    ],
+    [
+      'a default that does not fit where it is used',
+      { properties: { a: { $ref: '#/$defs/x', maximum: 1 } }, $defs: { x: { default: 2 } } },
+      /the default at properties\.a is not valid: the value must be at most 1/,
     ],
   ])('with %s is refused', (_, jsonSchema, message) => {
     const validator = compileValidator('key', { jsonSchema });
@@ -368,8 +448,6 @@ describe('a pattern', () => {
 });
 
 it('puts all problems into one error', () => {
-  const { layer } = compileValidator('pm_intervals', builtInDefinitions.get('pm_intervals') ?? {});
-  expect(layer).toBeInstanceOf(Function);
   const problems = validatorOf({ properties: { a: { maximum: 1 }, b: { minimum: 1 } } }).effective({ a: 2, b: 0 });
   const error = validationError(problems);
   expect(error.message).toBe('Validation failed: a must be at most 1, b must be at least 1');

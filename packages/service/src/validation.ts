@@ -157,7 +157,11 @@ class SchemaValidator implements Validator {
 
   #checkDefault(value: JsonValue, path: Path): void {
     const part = partOfSchema(this.#schema, path);
-    const [wrong] = this.#structureProblems(this.#structure(part), withDefaults(part, value));
+    const completed = withDefaults(part, value);
+    if (withDefaults(part, completed) !== completed) {
+      this.#refuse(`the default at ${formatPath(path)} adds itself again, without end`);
+    }
+    const [wrong] = this.#structureProblems(this.#structure(part), completed);
     if (wrong === undefined) return;
     this.#refuse(`the default at ${formatPath(path)} is not valid: ${sentence(wrong.path, wrong.text)}`);
   }

@@ -23,6 +23,7 @@ import {
   type ImpactLevel,
   type JsonValue,
   type ScopeInput,
+  type ScopeRef,
 } from '@strata/core';
 import { begin, type Context } from './context.ts';
 import { decide } from './decide.ts';
@@ -32,6 +33,7 @@ import { readProgress } from './store/counter.ts';
 import type { CommitOperation } from './store/commits.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import type { NewCommit } from './store/write.ts';
+import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';
 
 /** The last argument of every write. */
@@ -99,7 +101,7 @@ export async function set(
   options: WriteOptions & { readonly dryRun?: boolean },
 ): Promise<ConfigVersion | DryRun> {
   const change = {
-    ...parseAddress(key, scope),
+    ...parseWritten(key, scope),
     value: parseNewLayer(value),
     expiresAt: parseExpiry(options.expiresAt),
   };
@@ -115,7 +117,7 @@ export async function remove(
   comment: string | undefined,
   options: WriteOptions & { readonly dryRun?: boolean },
 ): Promise<ConfigVersion | DryRun> {
-  const change = { ...parseAddress(key, scope), value: undefined, mustExist: true };
+  const change = { ...parseWritten(key, scope), value: undefined, mustExist: true };
   return writeOne(context, actor, change, comment, options);
 }
 
@@ -160,6 +162,12 @@ function isList(changes: unknown): boolean {
 }
 
 async function parseChange(context: Context, change: CommitChange): Promise<ValueChange> {
+  if (typeof change !== 'object' || (change as unknown) === null) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'changes',
+      problem: 'a change is an object like { key, scope, scopeId, value } or { key, scope, scopeId, delete: true }',
+    });
+  }
   const address = parseAddress(change.key, change);
   const expected = await parseExpectation(context, address, change.ifVersion);
   if (change.delete === true) return { ...address, value: undefined, mustExist: true, expected };
@@ -178,6 +186,20 @@ function refuseTwice(changes: readonly ValueChange[]): readonly ValueChange[] {
   return changes;
 }
 
+/** Checks the scope of a write: it has to be named, lest one that is missing by mistake means everyone. */
+export function parseWrittenScope(scope: ScopeInput): ScopeRef {
+  if ((scope as unknown) !== undefined) return parseScope(scope);
+  throw new ConfigurationError('invalid_scope', {
+    problem: 'a write names its scope; give { scope: "global" } for global',
+  });
+}
+
+/** Checks a key and the scope of a write to it. */
+export function parseWritten(key: string, scope: ScopeInput): Address {
+  const { scope: level, scopeId } = parseWrittenScope(scope);
+  return { key: parseKey(key), scope: level, scopeId };
+}
+
 /** Checks a key and a scope. */
 export function parseAddress(key: string, scope: ScopeInput | undefined): Address {
   const { scope: level, scopeId } = parseScope(scope);
@@ -191,13 +213,7 @@ function parseNewLayer(value: unknown): JsonValue {
 }
 
 function parseExpiry(input: Date | string | undefined): Date | undefined {
-  if (input === undefined) return undefined;
-  const at = new Date(input);
-  if (!Number.isNaN(at.getTime())) return at;
-  throw new ConfigurationError('invalid_argument', {
-    argument: 'expiresAt',
-    problem: `${JSON.stringify(input)} is not a time; give a Date or an ISO 8601 text`,
-  });
+  return input === undefined ? undefined : parseTime(input, 'expiresAt');
 }
 
 async function parseExpectation(

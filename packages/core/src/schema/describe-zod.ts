@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import { eachSubschema, listOf } from '../json-schema.ts';
 import { formatPath } from '../path.ts';
 import { checkJsonSchema } from '../schema-check.ts';
-import { annotate, tidy, type JsonNode } from './json-node.ts';
+import { annotate, tidy } from './json-node.ts';
 import { inspectZod, type Refuse } from './inspect-zod.ts';
 
 /** What is stored of a Zod schema. */
@@ -36,7 +36,7 @@ export function describeZod(key: string, schema: ZodType): DescribedZod {
     throw new ConfigurationError('invalid_schema', { key, problem });
   };
   // A caller in JavaScript, or with two copies of Zod, can hand over anything.
-  if (!(typeof schema === 'object' && '_zod' in (schema as object))) {
+  if (!isZodSchema(schema) || !Reflect.has(schema, '_zod')) {
     refuse('it is not a schema of Zod 4; with an older Zod, upgrade it or import { z } from "zod/v4"');
   }
   const { code } = inspectZod(schema, refuse);
@@ -63,8 +63,8 @@ function convert(schema: ZodType, refuse: Refuse): unknown {
       // An empty registry: metadata is taken over one by one, so that none can pose as a keyword.
       metadata: z.registry(),
       override: ({ zodSchema, jsonSchema }) => {
-        tidy(zodSchema, jsonSchema as JsonNode);
-        annotate(zodSchema, jsonSchema as JsonNode);
+        tidy(zodSchema, jsonSchema);
+        annotate(zodSchema, jsonSchema);
       },
     });
     return { ...converted };

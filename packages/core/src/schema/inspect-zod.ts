@@ -71,7 +71,7 @@ class Walk {
     const def = (schema as z.core.$ZodTypes)._zod.def;
     const reason = refusedTypes[def.type];
     if (reason !== undefined) this.#refuseAt(path, reason);
-    if ('coerce' in def && def.coerce === true) this.#refuseAt(path, `coercion changes the value; ${storeAsIs}`);
+    if ('coerce' in def && def.coerce) this.#refuseAt(path, `coercion changes the value; ${storeAsIs}`);
     for (const check of checksOf(schema)) this.#check(check, path);
     this.#own(schema, def, path);
     for (const [child, childPath] of childrenOf(def, path)) this.visit(child, childPath);

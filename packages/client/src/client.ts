@@ -1,0 +1,32 @@
+/** Owns the client as a whole. */
+import { connect, type ConnectionOptions } from './connection.ts';
+import { historyCalls } from './history.ts';
+import { layerCalls } from './layers.ts';
+import { lockCalls } from './locks.ts';
+import { schemaCalls } from './schemas.ts';
+import { scopeCalls } from './scopes.ts';
+import { tagCalls } from './tags.ts';
+import { valueCalls } from './values.ts';
+
+/** What `createClient` takes. */
+export type ClientOptions = ConnectionOptions;
+
+/** The calls of a Strata server, one method for each. Every failure is a `StrataClientError` with a `code`. */
+export type StrataClient = ReturnType<typeof createClient>;
+
+/**
+ * Makes a client of one server, acting as one actor. Synchronous; nothing is sent yet. Runs wherever there is `fetch`.
+ * @throws StrataClientError `invalid_argument` for options that cannot be used.
+ */
+export function createClient(options: ClientOptions) {
+  const connection = connect(options);
+  return Object.freeze({
+    ...valueCalls(connection),
+    ...layerCalls(connection),
+    ...historyCalls(connection),
+    ...tagCalls(connection),
+    ...lockCalls(connection),
+    ...schemaCalls(connection),
+    ...scopeCalls(connection),
+  });
+}

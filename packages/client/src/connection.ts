@@ -1,0 +1,199 @@
+/** Owns one exchange with the server: the request, its time limit, and how what goes wrong is told. */
+import { ConfigurationError, parseId } from '@strata/core';
+import { StrataClientError, type ClientErrorCode, type ReportedProblem } from './client-error.ts';
+
+/** Where the server is, and who talks to it. */
+export interface ConnectionOptions {
+  /** The server's address, such as `http://127.0.0.1:7420`; a path in it is kept as a prefix. */
+  readonly url: string;
+  /** Who acts: 1 to 255 characters. Default: the server's own choice, `anonymous`. */
+  readonly actor?: string | undefined;
+  /** How long an answer may take in all, in milliseconds. Default: 30,000. */
+  readonly timeout?: number | undefined;
+  /** The `fetch` to use. Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** One request. */
+export interface Call {
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Below the server's address, ready to be sent. */
+  readonly path: string;
+  /** Entries without a value are left out. */
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | null | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Ends the call with `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends calls to one server as one actor. */
+export interface Connection {
+  /** The answer's JSON, as the route promises it; `undefined` for an empty answer. @throws StrataClientError. */
+  send<T>(call: Call): Promise<T>;
+  /** The answer's text, byte for byte. @throws StrataClientError. */
+  sendForText(call: Call): Promise<string>;
+}
+
+/**
+ * Makes a connection. Nothing is sent yet.
+ * @throws StrataClientError `invalid_argument` for an address, actor or timeout that cannot be used.
+ */
+export function connect(options: ConnectionOptions): Connection {
+  const base = parseUrl(options.url);
+  const timeout = parseTimeout(options.timeout ?? 30_000);
+  const headers = options.actor === undefined ? {} : { 'x-strata-actor': actorHeader(options.actor) };
+  const fetchIt: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const sendForText = (call: Call): Promise<string> => exchange(base, timeout, headers, fetchIt, call);
+  return {
+    sendForText,
+    send: async <T>(call: Call) => readJson(await sendForText(call), base) as T,
+  };
+}
+
+async function exchange(
+  base: string,
+  timeout: number,
+  actor: Readonly<Record<string, string>>,
+  fetchIt: typeof globalThis.fetch,
+  call: Call,
+): Promise<string> {
+  const limit = AbortSignal.timeout(timeout);
+  const signal = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
+  const { method = 'GET', body } = call;
+  const json = body === undefined ? {} : { 'content-type': 'application/json' };
+  try {
+    const response = await fetchIt(`${base}${call.path}${queryText(call.query ?? {})}`, {
+      method,
+      headers: { accept: 'application/json, application/problem+json', ...json, ...actor, ...call.headers },
+      signal,
+      // A write that is sent on elsewhere would lose its body, and no route redirects.
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw refusal(response, text, base);
+    return text;
+  } catch (error) {
+    if (error instanceof StrataClientError) throw error;
+    if (call.signal?.aborted === true)
+      throw new StrataClientError('aborted', 'The call was aborted.', { cause: error });
+    if (limit.aborted) throw tooSlow(base, timeout, method, error);
+    throw unreachable(base, error);
+  }
+}
+
+function tooSlow(base: string, timeout: number, method: string, cause: unknown): StrataClientError {
+  const outcome = method === 'GET' ? '' : ' The change may have been stored: look before you repeat it.';
+  const message = `The server at ${base} did not answer within ${String(timeout / 1000)} seconds.${outcome}`;
+  return new StrataClientError('timeout', message, { cause });
+}
+
+function unreachable(base: string, cause: unknown): StrataClientError {
+  const message = `Cannot reach ${base}: ${reason(cause)}. Start a server there (strata serve), or give the address of another one.`;
+  return new StrataClientError('unreachable', message, { cause });
+}
+
+/** Fetch hides why a connection failed behind "fetch failed"; the cause, where the platform gives one, says more. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(cause instanceof Error)) return String(cause);
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  return reasons.get(code) ?? (cause.message === '' ? code : cause.message.replace(/\.$/, ''));
+}
+
+const reasons: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'nothing listens there'],
+  ['ENOTFOUND', 'no such host'],
+  ['EAI_AGAIN', 'the host name cannot be looked up at the moment'],
+  ['ECONNRESET', 'the connection was cut'],
+  ['UND_ERR_SOCKET', 'the connection was cut'],
+]);
+
+interface Problem {
+  readonly code: ClientErrorCode;
+  readonly detail: string;
+  readonly requestId?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly errors?: readonly ReportedProblem[];
+}
+
+function refusal(response: Response, text: string, base: string): StrataClientError {
+  const problem = parseProblem(text);
+  if (problem === undefined) {
+    const message = `${base} answered with status ${String(response.status)} and not as Strata does. Is that the address of a Strata server?`;
+    return new StrataClientError('invalid_answer', message, { status: response.status });
+  }
+  const { code, detail, ...facts } = problem;
+  return new StrataClientError(code, detail, { ...facts, status: response.status });
+}
+
+function parseProblem(text: string): Problem | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Problem> | null;
+    return typeof value?.code === 'string' && typeof value.detail === 'string' ? (value as Problem) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readJson(text: string, base: string): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    const message = `${base} answered with something that is not JSON. Is that the address of a Strata server?`;
+    throw new StrataClientError('invalid_answer', message, { cause });
+  }
+}
+
+function queryText(query: NonNullable<Call['query']>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null) continue;
+    for (const single of typeof value === 'object' ? value : [value]) parameters.append(name, String(single));
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+function parseUrl(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+    refuse('url', `${JSON.stringify(url)} is no address of a server; write it like http://127.0.0.1:7420`);
+  }
+  // Fetch refuses an address with a password in it, and the message would show it.
+  if (parsed.username !== '' || parsed.password !== '') refuse('url', 'it holds a user name or password');
+  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, '');
+}
+
+function parseTimeout(timeout: number): number {
+  const largest = 2 ** 31 - 1;
+  if (Number.isInteger(timeout) && timeout > 0 && timeout <= largest) return timeout;
+  return refuse('timeout', `${String(timeout)} is not a whole number of milliseconds from 1 to ${String(largest)}`);
+}
+
+/** The server reads the header as UTF-8, and fetch takes only characters up to U+00FF: one for each byte. */
+function actorHeader(actor: string): string {
+  const checked = refusalsOfCore(() => parseId(actor, 'actor'));
+  return Array.from(new TextEncoder().encode(checked), (byte) => String.fromCharCode(byte)).join('');
+}
+
+/** Runs a rule of the core on what is to be sent, and tells its refusal as every other one is told here. */
+export function refusalsOfCore<T>(rule: () => T): T {
+  try {
+    return rule();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new StrataClientError(error.code, error.message, { status: error.status, details: error.details });
+  }
+}
+
+/** Refuses an argument before anything is sent. @throws StrataClientError `invalid_argument`. */
+export function refuse(argument: string, problem: string): never {
+  throw new StrataClientError('invalid_argument', `Invalid ${argument}: ${problem}.`, {
+    status: 400,
+    details: { argument, problem },
+  });
+}

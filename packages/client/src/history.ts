@@ -1,0 +1,125 @@
+/** Owns the calls on versions: history, differences, the way back, and where values come from. */
+import type { ConfigScope, Diff, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
+import { conditionHeaders, keyPath, scopeQuery, type Place, type WriteConditions } from './address.ts';
+import type { Connection } from './connection.ts';
+import type { Commit, VersionRecord, WriteOptions } from './layers.ts';
+import type { LockRecord } from './locks.ts';
+
+/** Versions, newest first. */
+export interface HistoryPage {
+  readonly versions: readonly VersionRecord[];
+  /** What to give as `before` for the next page; `null` on the last one. */
+  readonly next: number | null;
+}
+
+/** What a history call takes. */
+export interface HistoryOptions {
+  /** Only this scope. Default: all scopes of the key. */
+  readonly scope?: ScopeInput | undefined;
+  /** At most so many versions: 1 to 1,000. Default: 50. */
+  readonly limit?: number | undefined;
+  /** Only versions of a revision before this one. */
+  readonly before?: number | undefined;
+}
+
+/** What `restore` puts back: the state at a time (ISO 8601 with a zone), at a revision, or every key's version that bears a tag. */
+export type RestoreTarget = { readonly at: string } | { readonly revision: number } | { readonly tag: string };
+
+/** The last change of one leaf of a layer. */
+export interface BlamedLeaf {
+  readonly path: string;
+  readonly value: JsonValue;
+  readonly version: string;
+  readonly changedBy: string;
+  readonly changedAt: string;
+  readonly comment: string | null;
+}
+
+/** Who last changed each leaf of a layer. */
+export interface Blame extends Place {
+  readonly key: string;
+  readonly leaves: readonly BlamedLeaf[];
+}
+
+/** Where the value of one leaf comes from. */
+export interface ExplainedLeaf {
+  /** `a.b[0]`; `$` for the whole value. */
+  readonly path: string;
+  readonly value: JsonValue;
+  /** The scope whose layer provides it; `schema` for a default of the schema. */
+  readonly scope: ConfigScope | 'schema';
+  readonly scopeId: string | null;
+  readonly version: string | null;
+  readonly changedBy: string | null;
+  readonly changedAt: string | null;
+  readonly comment: string | null;
+  /** The lock that keeps scopes below from changing it. */
+  readonly lock?: LockRecord;
+  /** What each layer on the chain says about it, from global down. */
+  readonly candidates: readonly (Place & { readonly version: string; readonly value: JsonValue })[];
+}
+
+/** Why a value is what it is. */
+export interface Explanation extends Place {
+  readonly key: string;
+  readonly revision: number;
+  /** The scopes it inherits along, from global down. */
+  readonly chain: readonly Place[];
+  readonly value: JsonValue;
+  readonly leaves: readonly ExplainedLeaf[];
+}
+
+/** A version is named by 4 or more digits of its hash, a tag, `HEAD`, `HEAD~2` or `@<ISO time>`; the last two need the scope. */
+export function historyCalls(connection: Connection) {
+  return {
+    /** The versions of a key, newest first. */
+    getHistory: (key: string, { scope, limit, before }: HistoryOptions = {}) =>
+      connection.send<HistoryPage>({
+        path: keyPath('history', key),
+        query: { ...scopeQuery(scope), limit, before },
+      }),
+
+    /** One version of a key. @throws `version_not_found`, `ambiguous_version`. */
+    getVersion: (key: string, version: string, scope?: ScopeInput) =>
+      connection.send<VersionRecord>({ path: keyPath('versions', key), query: { ...scopeQuery(scope), version } }),
+
+    /** What changed from one version of a key to another. */
+    getDiff: (key: string, from: string, to: string, scope?: ScopeInput) =>
+      connection.send<{ readonly diff: readonly Diff[] }>({
+        path: keyPath('diff', key),
+        query: { ...scopeQuery(scope), from, to },
+      }),
+
+    /** Puts an earlier version's value back at its own scope, as a new version. */
+    rollback: (
+      key: string,
+      toVersion: string,
+      reason: string,
+      options: WriteConditions & { readonly scope?: ScopeInput | undefined } = {},
+    ) =>
+      connection.send<VersionRecord>({
+        method: 'POST',
+        path: keyPath('rollback', key),
+        query: scopeQuery(options.scope),
+        headers: conditionHeaders(options),
+        body: { toVersion, reason },
+      }),
+
+    /** Puts a whole scope back, as one commit. */
+    restore: (target: RestoreTarget, scope: ScopeInput, options: Pick<WriteOptions, 'comment'> = {}) =>
+      connection.send<Commit>({
+        method: 'POST',
+        path: '/v1/restore',
+        query: scopeQuery(scope),
+        body: { ...target, comment: options.comment },
+      }),
+
+    /** Who last changed each leaf of a layer; no leaf when there is no layer. */
+    blame: (key: string, scope?: ScopeInput) =>
+      connection.send<Blame>({ path: keyPath('blame', key), query: scopeQuery(scope) }),
+
+    /** Why each leaf of an effective value is what it is, now or at a past time (ISO 8601 with a zone). */
+    explain: (key: string, scope?: ScopeContext, options: { readonly at?: string | undefined } = {}) =>
+      connection.send<Explanation>({ path: keyPath('explain', key), query: { ...scopeQuery(scope), at: options.at } }),
+  };
+}
