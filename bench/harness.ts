@@ -3,8 +3,11 @@
 /** One thing that is measured. */
 export interface Contender {
   readonly name: string;
-  /** Does the work `operations` times, one after the other or however this contender would. */
-  readonly run: (operations: number) => Promise<void> | void;
+  /**
+   * Does the work `operations` times, one after the other or however this contender would. What is not the time it takes is answered:
+   * nanoseconds or megabytes per operation.
+   */
+  readonly run: (operations: number) => Promise<number | undefined> | Promise<void> | number | undefined | void;
   /** Runs before each of its rounds, unmeasured. */
   readonly prepare?: () => Promise<void> | void;
 }
@@ -15,19 +18,36 @@ export interface Goal {
   readonly id: string;
   readonly subject: string;
   readonly peer: string;
-  /** `rate`: operations per second, at least so many times those of the peer. `time`: at most so many times its time. */
-  readonly measure: 'rate' | 'time';
+  /**
+   * `rate`: operations per second, at least so many times those of the peer. `time`: at most so many times its time. `megabytes`: at
+   * most so many more.
+   */
+  readonly measure: 'rate' | 'time' | 'megabytes';
   readonly must: number;
   readonly stretch: number;
 }
 
 /** How long and how often. */
 export interface Effort {
+  /** What is measured. Default `time`. */
+  readonly unit?: Unit;
+  /**
+   * What tells the time. `processor` counts only the time in which this process ran: for work that waits for nothing, on a machine with
+   * other work. Default `wall`.
+   */
+  readonly clock?: Clock;
+  /** A fixed number of operations in each round, without warm-up. */
+  readonly operations?: number;
   /** Measured rounds of each contender. Default 9. */
   readonly rounds?: number;
   /** How long a round should take, in milliseconds; decides its number of operations. Default 300. */
   readonly roundMs?: number;
 }
+
+/** Nanoseconds, or megabytes of memory. */
+export type Unit = 'time' | 'megabytes';
+
+export type Clock = 'wall' | 'processor';
 
 /** A median with the range that 80 % of the rounds lie in. */
 export interface Spread {
@@ -39,9 +59,8 @@ export interface Spread {
 /** What was measured of one contender. */
 export interface Measured {
   readonly name: string;
-  /** Nanoseconds per operation. */
-  readonly time: Spread;
-  readonly operations: number;
+  /** Per operation. */
+  readonly each: Spread;
 }
 
 /** What was measured for one goal. */
@@ -55,6 +74,7 @@ export interface Verdict {
 /** One comparison. */
 export interface Comparison {
   readonly title: string;
+  readonly unit: Unit;
   readonly rounds: number;
   readonly measured: readonly Measured[];
   readonly verdicts: readonly Verdict[];
@@ -65,43 +85,50 @@ export async function compare(
   title: string,
   contenders: readonly Contender[],
   goals: readonly Goal[],
-  { rounds = 9, roundMs = 300 }: Effort = {},
+  { unit = 'time', clock = 'wall', operations, rounds = 9, roundMs = 300 }: Effort = {},
 ): Promise<Comparison> {
-  const operations = new Map<string, number>();
-  for (const contender of contenders) operations.set(contender.name, await calibrate(contender, roundMs));
-  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  const sizes = new Map<Contender, number>();
+  for (const contender of contenders) sizes.set(contender, operations ?? (await calibrate(contender, clock, roundMs)));
+  const results = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of shuffled(contenders)) {
       await contender.prepare?.();
-      times.get(contender.name)?.push(await timed(contender, operations.get(contender.name) ?? 1));
+      results.get(contender.name)?.push(await measure(contender, clock, sizes.get(contender) ?? 1));
     }
   }
+  const of = (name: string): readonly number[] => results.get(name) ?? [];
   return {
     title,
+    unit,
     rounds,
-    measured: contenders.map(({ name }) => ({
-      name,
-      time: spreadOf(times.get(name) ?? []),
-      operations: operations.get(name) ?? 1,
-    })),
-    verdicts: goals.map((goal) => judge(goal, times.get(goal.subject) ?? [], times.get(goal.peer) ?? [])),
+    measured: contenders.map(({ name }) => ({ name, each: spreadOf(of(name)) })),
+    verdicts: goals.map((goal) => judge(goal, of(goal.subject), of(goal.peer))),
   };
 }
 
-/** Nanoseconds per operation of one round. */
-async function timed(contender: Contender, operations: number): Promise<number> {
-  const start = process.hrtime.bigint();
-  await contender.run(operations);
-  return Number(process.hrtime.bigint() - start) / operations;
+/** One round: nanoseconds per operation, or what the contender measured itself. */
+async function measure(contender: Contender, clock: Clock, operations: number): Promise<number> {
+  const start = clocks[clock]();
+  const result = await contender.run(operations);
+  return typeof result === 'number' ? result : (clocks[clock]() - start) / operations;
 }
 
+/** Nanoseconds since whenever. */
+const clocks: Readonly<Record<Clock, () => number>> = {
+  wall: () => performance.now() * 1e6,
+  processor: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) * 1e3;
+  },
+};
+
 /** Runs more and more operations until a round is long enough; the engine has compiled what it will compile by then. */
-async function calibrate(contender: Contender, roundMs: number): Promise<number> {
+async function calibrate(contender: Contender, clock: Clock, roundMs: number): Promise<number> {
   await contender.prepare?.();
   for (let operations = 16; ; operations *= 4) {
-    const each = await timed(contender, operations);
+    const each = await measure(contender, clock, operations);
     if (each * operations < (roundMs * 1e6) / 2) continue;
-    return Math.max(1, Math.round((roundMs * 1e6) / (await timed(contender, operations))));
+    return Math.max(1, Math.round((roundMs * 1e6) / (await measure(contender, clock, operations))));
   }
 }
 
@@ -112,16 +139,16 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
-/** The verdict on a goal: rounds that ran next to each other are divided, so that what slowed both cancels out. */
+/** The verdict on a goal: rounds that ran next to each other are compared, so that what slowed both cancels out. */
 export function judge(goal: Goal, subject: readonly number[], peer: readonly number[]): Verdict {
-  const ratio = spreadOf(
-    subject.map((time, round) => {
-      const other = peer[round] ?? Number.NaN;
-      return goal.measure === 'time' ? time / other : other / time;
-    }),
-  );
-  const reaches = (bar: number): boolean => (goal.measure === 'time' ? ratio.median <= bar : ratio.median >= bar);
+  const ratio = spreadOf(subject.map((value, round) => ratioIn(goal.measure, value, peer[round] ?? Number.NaN)));
+  const reaches = (bar: number): boolean => (goal.measure === 'rate' ? ratio.median >= bar : ratio.median <= bar);
   return { goal, ratio, holds: reaches(goal.stretch) ? 'stretch' : reaches(goal.must) ? 'must' : 'missed' };
+}
+
+function ratioIn(measure: Goal['measure'], subject: number, peer: number): number {
+  if (measure === 'megabytes') return subject - peer;
+  return measure === 'time' ? subject / peer : peer / subject;
 }
 
 /** The median of some numbers and the range without the lowest and the highest tenth. */

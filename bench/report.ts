@@ -42,55 +42,63 @@ function sectionOf({ name, about, comparisons, versions }: Report): string {
     about,
     ...comparisons.map(tablesOf),
     `Machine: ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${String(availableParallelism())} cores; ${process.platform} ${process.arch}. ` +
-      `Date: ${new Date().toISOString().slice(0, 10)}. Versions: ${Object.entries({ node: process.versions.node, ...versions })
+      `Date: ${new Date().toISOString().slice(0, 10)}. Versions: ${Object.entries({
+        node: process.versions.node,
+        ...versions,
+      })
         .map(([what, version]) => `${what} ${version}`)
         .join(', ')}.`,
     `Command: \`npm run bench -- ${name}\``,
   ].join('\n\n');
 }
 
-function tablesOf({ title, rounds, measured, verdicts }: Comparison): string {
-  return [
-    `### ${title}`,
-    [
-      `| median of ${String(rounds)} rounds | time each (p10–p90) | per second |`,
-      '| --- | --- | --- |',
-      ...measured.map(
-        ({ name, time }) => `| ${name} | ${spreadText(time, duration)} | ${count(1e9 / time.median)} |`,
-      ),
-    ].join('\n'),
-    ...(verdicts.length === 0 ? [] : [verdictTable(verdicts)]),
-  ].join('\n\n');
+function tablesOf({ title, unit, rounds, measured, verdicts }: Comparison): string {
+  const table =
+    unit === 'time'
+      ? [
+          `| median of ${String(rounds)} rounds (p10–p90) | time each | per second |`,
+          '| --- | --- | --- |',
+          ...measured.map(
+            ({ name, each }) => `| ${name} | ${spreadText(each, duration)} | ${count(1e9 / each.median)} |`,
+          ),
+        ]
+      : [
+          `| median of ${String(rounds)} rounds (p10–p90) | memory |`,
+          '| --- | --- |',
+          ...measured.map(({ name, each }) => `| ${name} | ${spreadText(each, megabytes)} |`),
+        ];
+  const parts = [`### ${title}`, table.join('\n')];
+  return [...parts, ...(verdicts.length === 0 ? [] : [verdictTable(verdicts)])].join('\n\n');
 }
 
 function verdictTable(verdicts: readonly Verdict[]): string {
   return [
-    '| goal | ratio (p10–p90) | must | stretch | |',
+    '| goal | measured (p10–p90) | must | stretch | |',
     '| --- | --- | --- | --- | --- |',
-    ...verdicts.map(({ goal, ratio, holds }) => {
-      const bar = goal.measure === 'time' ? 'at most' : 'at least';
-      return (
-        `| ${goal.id}: ${goal.subject} vs ${goal.peer}, ${goal.measure} | **${ratioText(ratio.median)}** ` +
-        `(${ratioText(ratio.p10)}–${ratioText(ratio.p90)}) | ${bar} ${ratioText(goal.must)} | ${bar} ${ratioText(goal.stretch)} ` +
-        `| ${holds === 'missed' ? '**missed**' : holds} |`
-      );
-    }),
+    ...verdicts.map(verdictRow),
   ].join('\n');
+}
+
+function verdictRow({ goal, ratio, holds }: Verdict): string {
+  const write = goal.measure === 'megabytes' ? (value: number) => `+${megabytes(value)}` : times;
+  const bar = goal.measure === 'rate' ? 'at least' : 'at most';
+  return (
+    `| ${goal.id}: ${goal.subject} vs ${goal.peer}, ${goal.measure} | **${write(ratio.median)}** (${write(ratio.p10)}–${write(ratio.p90)}) ` +
+    `| ${bar} ${write(goal.must)} | ${bar} ${write(goal.stretch)} | ${holds === 'missed' ? '**missed**' : holds} |`
+  );
 }
 
 function spreadText({ median, p10, p90 }: Spread, write: (value: number) => string): string {
   return `${write(median)} (${write(p10)}–${write(p90)})`;
 }
 
-function ratioText(ratio: number): string {
-  return `${ratio.toFixed(2)}x`;
-}
+const times = (ratio: number): string => `${ratio.toFixed(2)}x`;
+const megabytes = (size: number): string => `${size.toFixed(0)} MB`;
 
 function duration(nanoseconds: number): string {
-  if (nanoseconds < 1000) return `${nanoseconds.toPrecision(3)} ns`;
-  if (nanoseconds < 1e6) return `${(nanoseconds / 1e3).toPrecision(3)} µs`;
-  if (nanoseconds < 1e9) return `${(nanoseconds / 1e6).toPrecision(3)} ms`;
-  return `${(nanoseconds / 1e9).toPrecision(3)} s`;
+  const [unit, size] =
+    nanoseconds < 1e3 ? ['ns', 1] : nanoseconds < 1e6 ? ['µs', 1e3] : nanoseconds < 1e9 ? ['ms', 1e6] : ['s', 1e9];
+  return `${(nanoseconds / Number(size)).toPrecision(3)} ${String(unit)}`;
 }
 
 function count(value: number): string {

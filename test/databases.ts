@@ -39,12 +39,15 @@ interface Opened extends TestDatabase {
   readonly end: () => Promise<void>;
 }
 
-/** Runs `tests` once for each engine. */
-export function describeDatabases(name: string, tests: (engine: Engine) => void): void {
-  describe.each([
-    ['embedded', openEmbedded],
-    ['postgres', openPostgres],
-  ] as const)(`${name} (%s)`, (engineName, openSchema) => {
+const engines = [
+  ['embedded', openEmbedded],
+  ['postgres', openPostgres],
+] as const;
+
+/** Runs `tests` once for each engine, or for the only one named. */
+export function describeDatabases(name: string, tests: (engine: Engine) => void, only?: Engine['name']): void {
+  const wanted = engines.filter(([engineName]) => only === undefined || engineName === only);
+  describe.each(wanted)(`${name} (%s)`, (engineName, openSchema) => {
     const opened: Opened[] = [];
     afterEach(async () => {
       const results = await Promise.allSettled(opened.splice(0).map(({ end }) => end()));

@@ -10,7 +10,7 @@ import type { Engine, TestDatabase } from './databases.ts';
 export interface OpenedService extends TestDatabase {
   readonly service: ConfigurationManagementService;
   /** The revision of the last commit. */
-  revision(): Promise<number>;
+  readonly revision: () => Promise<number>;
 }
 
 /** Makes services for the tests of one engine. */

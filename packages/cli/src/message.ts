@@ -1,7 +1,69 @@
 /** Owns how the command line tells an error. */
+import { isClientError } from '@strata/client';
+import { printable } from './terminal.ts';
 
-/** The message of an error as one line. */
+/** What is wrong, and what to do next. */
+interface Advice {
+  readonly what: string;
+  readonly next: string;
+}
+
+/**
+ * The words of the command line for refusals whose own message tells a program what to call next. `{name}` is filled from the
+ * error's details.
+ */
+const ownWords: ReadonlyMap<string, Advice> = new Map([
+  ['version_not_found', { what: 'No version {version} of {key}.', next: 'See: strata log {key}' }],
+  [
+    'conflict',
+    {
+      what: 'The value at {address} has changed: expected {expected}, found {current}.',
+      next: 'Look at it with strata show, and try again.',
+    },
+  ],
+  [
+    'would_break',
+    {
+      what: 'This change would make values below it invalid: {layers}.',
+      next: 'Correct those first, or add --force.',
+    },
+  ],
+  [
+    'schema_breaks_values',
+    {
+      what: 'The schema of {key} does not fit values that are stored: {layers}.',
+      next: 'Correct those first, or add --on-invalid report.',
+    },
+  ],
+  ['scope_not_found', { what: 'The scope {scope} is not registered.', next: 'See: strata scopes list' }],
+  [
+    'outcome_unknown',
+    {
+      what: 'The server lost its database while writing, so the outcome is unknown.',
+      next: 'Look with strata log before you repeat it.',
+    },
+  ],
+]);
+
+/** The message of an error as one line, with what to do next. */
 export function messageOf(error: unknown): string {
+  const { what, next } = adviceOf(error);
+  return printable(`${what} ${next}`.replaceAll(/\s+/g, ' ').trim());
+}
+
+/** The message of an error, with what it says to do next apart where that is the command line's. */
+export function adviceOf(error: unknown): Advice {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replaceAll(/\s+/g, ' ').trim();
+  const own = isClientError(error) ? ownWords.get(error.code) : undefined;
+  if (own === undefined || !isClientError(error)) return { what: message, next: '' };
+  const what = fill(own.what, error.details);
+  const next = fill(own.next, error.details);
+  return what === undefined || next === undefined ? { what: message, next: '' } : { what, next };
+}
+
+/** `undefined` where a detail is missing: another version of the server may tell others. */
+function fill(words: string, details: Readonly<Record<string, unknown>>): string | undefined {
+  const names = Array.from(words.matchAll(/\{(\w+)\}/g), ([, name]) => name ?? '');
+  if (!names.every((name) => ['string', 'number'].includes(typeof details[name]))) return undefined;
+  return words.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(details[name]));
 }

@@ -48,13 +48,19 @@ async function run(args: readonly string[], environment: Record<string, string> 
   return { code: child.exitCode, out, errors };
 }
 
-/** Starts `strata serve` on a free port and waits for its line. */
+/** Starts `strata serve` on a free port and waits until it says where it listens; `told` is all that it said. */
 async function serve(
-  args: readonly string[] = [],
-): Promise<{ readonly child: ReturnType<typeof spawnStrata>; readonly line: string; readonly url: string }> {
+  args: readonly string[] = ['--no-demo'],
+): Promise<{ readonly child: ReturnType<typeof spawnStrata>; readonly told: string; readonly url: string }> {
   const child = start(['serve', '--port', '0', ...args]);
-  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
-  return { child, line, url: /http:\S+/.exec(line)?.[0] ?? '' };
+  child.stdout.setEncoding('utf8');
+  let told = '';
+  let url: string | undefined;
+  while (url === undefined) {
+    told += ((await once(child.stdout, 'data')) as [string])[0];
+    url = /listens on (http:\S+) .*\n/.exec(told)?.[1];
+  }
+  return { child, told, url };
 }
 
 describe('strata', () => {
@@ -124,10 +130,41 @@ describe('strata migrate', () => {
   });
 });
 
+describe('strata demo', () => {
+  it('migrates a store and fills it, also with DATABASE_URL', async () => {
+    const { host, port, user, password, database } = inject('postgres');
+    const drop = await createSchema('test_cli_demo');
+    const address = `${host}:${String(port)}/${database}`;
+    const url = `postgres://${user}:${password}@${address}?options=-c%20search_path%3Dtest_cli_demo`;
+    expect(await run(['demo'], { DATABASE_URL: url })).toEqual({
+      code: 0,
+      out: `PostgreSQL at ${address} now holds the fleet demo: 3 organizations, 7 teams, 11 users, 8 keys, 17 commits (docs/demo.md)\n`,
+      errors: '',
+    });
+    await drop();
+  });
+
+  it('ends with exit code 1 and the reason where it would meet other values', async () => {
+    const server = await serve(['--no-demo', '--data-dir', 'taken']);
+    await fetch(`${server.url}/v1/layers/branding`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"value":{"tagline":"Mine"}}',
+    });
+    server.child.kill('SIGTERM');
+    await once(server.child, 'close');
+    const { code, out, errors } = await run(['demo', '--data-dir', 'taken']);
+    expect([code, out]).toEqual([1, '']);
+    expect(errors).toMatch(
+      /^strata: The fleet demo was not added, since this store already holds branding at global\.[^\n]*\n$/,
+    );
+  });
+});
+
 describe('strata serve', () => {
   it('uses ./.strata, says so in one line, answers, and ends on SIGTERM with exit code 0', async () => {
-    const { child, line, url } = await serve();
-    expect(line).toBe(`Strata listens on ${url} (the embedded database in ./.strata)\n`);
+    const { child, told, url } = await serve();
+    expect(told).toBe(`Strata listens on ${url} (the embedded database in ./.strata)\n`);
     const put = await fetch(`${url}/v1/layers/theme`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -144,6 +181,20 @@ describe('strata serve', () => {
     again.child.kill('SIGINT');
     await once(again.child, 'close');
     expect(again.child.exitCode).toBe(0);
+  });
+
+  it('fills a fresh store with the demo, which `strata demo` then leaves as it is', async () => {
+    const { child, told, url } = await serve(['--data-dir', 'fresh']);
+    expect(told).toBe(
+      `The store was empty and now holds the fleet demo (docs/demo.md); --no-demo leaves it empty\nStrata listens on ${url} (the embedded database in fresh)\n`,
+    );
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    expect(await run(['demo', '--data-dir', 'fresh'])).toEqual({
+      code: 0,
+      out: 'the embedded database in fresh holds the fleet demo already: nothing was changed\n',
+      errors: '',
+    });
   });
 
   it('ends at once on the second signal', async () => {

@@ -16,10 +16,10 @@ export type ClientErrorCode = ErrorCode | 'unreachable' | 'timeout' | 'aborted' 
 
 /** What a `StrataClientError` tells besides its message. */
 export interface ClientErrorFacts {
-  readonly status?: number;
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly errors?: readonly ReportedProblem[];
-  readonly requestId?: string;
+  readonly status?: number | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly errors?: readonly ReportedProblem[] | undefined;
+  readonly requestId?: string | undefined;
   readonly cause?: unknown;
 }
 

@@ -1,5 +1,5 @@
 /** Owns one exchange with the server: the request, its time limit, and how what goes wrong is told. */
-import { ConfigurationError, parseId } from '@strata/core';
+import { isConfigurationError, parseId } from '@strata/core';
 import { StrataClientError, type ClientErrorCode, type ReportedProblem } from './client-error.ts';
 
 /** Where the server is, and who talks to it. */
@@ -125,8 +125,8 @@ function refusal(response: Response, text: string, base: string): StrataClientEr
     const message = `${base} answered with status ${String(response.status)} and not as Strata does. Is that the address of a Strata server?`;
     return new StrataClientError('invalid_answer', message, { status: response.status });
   }
-  const { code, detail, ...facts } = problem;
-  return new StrataClientError(code, detail, { ...facts, status: response.status });
+  const { code, detail, requestId, details, errors } = problem;
+  return new StrataClientError(code, detail, { status: response.status, requestId, details, errors });
 }
 
 function parseProblem(text: string): Problem | undefined {
@@ -185,7 +185,7 @@ export function refusalsOfCore<T>(rule: () => T): T {
   try {
     return rule();
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    if (!isConfigurationError(error)) throw error;
     throw new StrataClientError(error.code, error.message, { status: error.status, details: error.details });
   }
 }

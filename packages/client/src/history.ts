@@ -1,15 +1,15 @@
 /** Owns the calls on versions: history, differences, the way back, and where values come from. */
 import type { ConfigScope, Diff, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
-import { conditionHeaders, keyPath, scopeQuery, type Place, type WriteConditions } from './address.ts';
+import { conditionHeaders, keyPath, scopeQuery, type Place } from './address.ts';
 import type { Connection } from './connection.ts';
-import type { Commit, VersionRecord, WriteOptions } from './layers.ts';
+import type { Commit, DryRun, VersionRecord, WriteOptions } from './layers.ts';
 import type { LockRecord } from './locks.ts';
 
 /** Versions, newest first. */
 export interface HistoryPage {
   readonly versions: readonly VersionRecord[];
   /** What to give as `before` for the next page; `null` on the last one. */
-  readonly next: number | null;
+  readonly next: string | null;
 }
 
 /** What a history call takes. */
@@ -18,9 +18,12 @@ export interface HistoryOptions {
   readonly scope?: ScopeInput | undefined;
   /** At most so many versions: 1 to 1,000. Default: 50. */
   readonly limit?: number | undefined;
-  /** Only versions of a revision before this one. */
-  readonly before?: number | undefined;
+  /** Where the page begins: after what `next` of the page before names, or below a revision. */
+  readonly before?: string | number | undefined;
 }
+
+/** The options of a rollback. The scope is the one that `HEAD` and `@<time>` belong to. */
+export type RollbackOptions = Omit<WriteOptions, 'comment'> & { readonly scope?: ScopeInput | undefined };
 
 /** What `restore` puts back: the state at a time (ISO 8601 with a zone), at a revision, or every key's version that bears a tag. */
 export type RestoreTarget = { readonly at: string } | { readonly revision: number } | { readonly tag: string };
@@ -91,27 +94,22 @@ export function historyCalls(connection: Connection) {
       }),
 
     /** Puts an earlier version's value back at its own scope, as a new version. */
-    rollback: (
-      key: string,
-      toVersion: string,
-      reason: string,
-      options: WriteConditions & { readonly scope?: ScopeInput | undefined } = {},
-    ) =>
-      connection.send<VersionRecord>({
-        method: 'POST',
-        path: keyPath('rollback', key),
-        query: scopeQuery(options.scope),
-        headers: conditionHeaders(options),
-        body: { toVersion, reason },
-      }),
+    rollback: (key: string, toVersion: string, reason: string, options: RollbackOptions = {}) =>
+      connection.send<VersionRecord>(rollbackCall(key, toVersion, reason, options)),
+
+    /** What `rollback` would do. */
+    tryRollback: (key: string, toVersion: string, reason: string, options: RollbackOptions = {}) => {
+      const call = rollbackCall(key, toVersion, reason, options);
+      return connection.send<DryRun>({ ...call, query: { ...call.query, dryRun: 'true' } });
+    },
 
     /** Puts a whole scope back, as one commit. */
-    restore: (target: RestoreTarget, scope: ScopeInput, options: Pick<WriteOptions, 'comment'> = {}) =>
+    restore: (target: RestoreTarget, scope: ScopeInput, options: Pick<WriteOptions, 'comment' | 'force'> = {}) =>
       connection.send<Commit>({
         method: 'POST',
         path: '/v1/restore',
         query: scopeQuery(scope),
-        body: { ...target, comment: options.comment },
+        body: { ...target, ...options },
       }),
 
     /** Who last changed each leaf of a layer; no leaf when there is no layer. */
@@ -122,4 +120,14 @@ export function historyCalls(connection: Connection) {
     explain: (key: string, scope?: ScopeContext, options: { readonly at?: string | undefined } = {}) =>
       connection.send<Explanation>({ path: keyPath('explain', key), query: { ...scopeQuery(scope), at: options.at } }),
   };
+}
+
+function rollbackCall(key: string, toVersion: string, reason: string, options: RollbackOptions) {
+  return {
+    method: 'POST',
+    path: keyPath('rollback', key),
+    query: scopeQuery(options.scope),
+    headers: conditionHeaders(options),
+    body: { toVersion, reason, force: options.force },
+  } as const;
 }

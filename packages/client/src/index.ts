@@ -16,6 +16,7 @@ export type {
   HistoryOptions,
   HistoryPage,
   RestoreTarget,
+  RollbackOptions,
 } from './history.ts';
 export type { BrokenLayer, Commit, CommitChange, DryRun, SetOptions, VersionRecord, WriteOptions } from './layers.ts';
 export type { LockRecord } from './locks.ts';

@@ -23,7 +23,7 @@ export interface SchemaRegistration extends RegisteredSchema {
 /** What a schema is registered with. */
 export interface SchemaOptions extends Pick<
   Definition,
-  'description' | 'merge' | 'allowedScopes' | 'baseImpact' | 'withoutCode'
+  'description' | 'merge' | 'allowedScopes' | 'baseImpact' | 'withoutCode' | 'sensitive'
 > {
   /** What happens when stored values do not fit: `refuse` (default) fails with `schema_breaks_values`, `report` registers and lists them. */
   readonly onInvalid?: 'refuse' | 'report';
@@ -42,7 +42,7 @@ export function schemaCalls(connection: Connection) {
     /** The definitions of all keys, the built-in ones included. */
     listSchemas: () => connection.send<{ readonly schemas: readonly RegisteredSchema[] }>({ path: '/v1/schemas' }),
 
-    /** The definition of a key. @throws an error of status 404 when it has none. */
+    /** The definition of a key. @throws `schema_not_found`. */
     getSchema: (key: string) => connection.send<RegisteredSchema>({ path: keyPath('schemas', key) }),
 
     /** Gives a key a schema: JSON Schema 2020-12. @throws `invalid_schema`, `schema_breaks_values`. */

@@ -88,6 +88,7 @@ export const errorCatalogue = {
   },
   lock_not_found: { status: 404, message: 'There is no lock on {key} at {path} of {scope}.' },
   invalid_schema: { status: 400, message: 'The schema of {key} cannot be used: {problem}.' },
+  schema_not_found: { status: 404, message: 'The key {key} has no schema.' },
   schema_breaks_values: {
     status: 409,
     message:
@@ -111,6 +112,10 @@ export const errorCatalogue = {
     status: 503,
     message:
       'The connection was lost while writing, so the outcome is unknown. Repeat the call with idempotencyKey {idempotencyKey}: it is applied once.',
+  },
+  storage_full: {
+    status: 507,
+    message: 'The database has no room left: {problem}. Nothing was stored; free disk space and try again.',
   },
   database_in_use: {
     status: 409,
@@ -174,6 +179,11 @@ export const errorCatalogue = {
     status: 500,
     message:
       'The server has no login yet, so it listens only on this machine: {host} is not a loopback address. Use 127.0.0.1, ::1 or localhost.',
+  },
+  demo_refused: {
+    status: 409,
+    message:
+      'The fleet demo was not added, since this store already holds {obstacles}. Add it to another store, for example with --data-dir.',
   },
   cannot_listen: { status: 500, message: 'The server cannot listen on {host}, port {port}: {problem}.' },
 } as const satisfies Record<string, { readonly status: number; readonly message: string }>;

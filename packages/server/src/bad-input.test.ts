@@ -21,6 +21,10 @@ async function stored(): Promise<unknown> {
     await service.getHistory('theme', 1000),
     await service.getHistory('other', 1000),
     await service.exportConfig({ scope: 'global' }),
+    await service.listTags(),
+    await service.listLocks(),
+    await service.listScopes(),
+    await service.getSchema('theme'),
   ];
 }
 
@@ -128,7 +132,8 @@ const bodyCases: readonly Case[] = [
   put('an array', [1], 400, 'invalid_request'),
   put('null', 'null', 400, 'invalid_request'),
   put('no value', { comment: 'x' }, 400, 'invalid_request'),
-  put('an unknown property', { value: 1, force: true }, 400, 'invalid_request'),
+  put('an unknown property', { value: 1, forced: true }, 400, 'invalid_request'),
+  put('a force that is no boolean', { value: 1, force: 'yes' }, 400, 'invalid_request'),
   put('a comment that is a number', { value: 1, comment: 5 }, 400, 'invalid_request'),
   put('a comment with U+0000', String.raw`{"value":1,"comment":"a\u0000b"}`, 400, 'invalid_argument'),
   put('a comment with half a surrogate pair', String.raw`{"value":1,"comment":"\ud800"}`, 400, 'invalid_argument'),
@@ -140,9 +145,9 @@ const bodyCases: readonly Case[] = [
   ['a comment of DELETE with U+0000', 'DELETE', '/v1/layers/theme?comment=%00', undefined, 400, 'invalid_argument'],
   ['a rollback to nothing', 'POST', '/v1/rollback/theme', { reason: 'x' }, 400, 'invalid_request'],
   [
-    'a rollback that says dryRun',
+    'a rollback that misspells dryRun',
     'POST',
-    '/v1/rollback/theme?dryRun=true',
+    '/v1/rollback/theme?dryrun=true',
     { toVersion: 'HEAD', reason: 'x' },
     400,
     'invalid_request',
@@ -188,8 +193,127 @@ const pageCases: readonly Case[] = [
     read(`a limit of ${JSON.stringify(limit)}`, `limit=${limit}`, 400, 'invalid_request', 'history'),
   ),
   read('a page before nothing', 'before=0', 400, 'invalid_request', 'history'),
+  read('a page before a short hash', 'before=abcdef', 400, 'invalid_request', 'history'),
+  read('a page before an unknown version', 'before=ffffffffffffffff', 404, 'version_not_found', 'history'),
   read('an explanation at no time', 'at=noon', 400, 'invalid_request', 'explain'),
   read('an explanation at a time without a zone', 'at=2026-01-01T00:00:00', 400, 'invalid_request', 'explain'),
+];
+
+const change = (more: object): unknown => ({ changes: [{ key: 'other', scope: 'global', value: 1, ...more }] });
+const commit = (name: string, body: unknown, status: number, code: string): Case => [
+  name,
+  'POST',
+  '/v1/commits',
+  body,
+  status,
+  code,
+];
+
+const commitCases: readonly Case[] = [
+  commit('a commit without changes', { comment: 'x' }, 400, 'invalid_request'),
+  commit('a commit of no change', { changes: [] }, 400, 'invalid_request'),
+  commit('a change without a scope', { changes: [{ key: 'other', value: 1 }] }, 400, 'invalid_request'),
+  commit('a change without a value', change({ value: undefined }), 400, 'invalid_request'),
+  commit('a change that sets and deletes', change({ delete: true }), 400, 'invalid_request'),
+  commit('a change with an unknown property', change({ force: true }), 400, 'invalid_request'),
+  commit('a change of a malformed key', change({ key: '_a' }), 400, 'invalid_key'),
+  commit(
+    'a change with __proto__ in its value',
+    '{"changes":[{"key":"other","scope":"global","value":{"__proto__":1}}]}',
+    400,
+    'invalid_value',
+  ),
+  commit('a stale change', change({ ifVersion: 'ffffffffffffffff' }), 409, 'conflict'),
+  commit('a deletion of nothing', change({ value: undefined, delete: true }), 404, 'key_not_found'),
+  [
+    'a commit of which one change is refused',
+    'POST',
+    '/v1/commits',
+    {
+      changes: [
+        { key: 'other', scope: 'global', value: 1 },
+        { key: 'secrets', scope: 'global', value: { a: 1 } },
+      ],
+    },
+    422,
+    'encryption_unavailable',
+  ],
+  [
+    'a commit that changes an address twice',
+    'POST',
+    '/v1/commits',
+    { changes: [1, 2].map((value) => ({ key: 'other', scope: 'global', value })) },
+    400,
+    'invalid_argument',
+  ],
+];
+
+const restoreCases: readonly Case[] = (
+  [
+    ['to nothing', '?scope=global', {}, 400, 'invalid_request'],
+    ['to two targets', '?scope=global', { revision: 1, tag: 'stable' }, 400, 'invalid_request'],
+    ['of no scope', '', { revision: 1 }, 400, 'invalid_request'],
+    ['to revision 0', '?scope=global', { revision: 0 }, 400, 'invalid_request'],
+    ['to a revision to come', '?scope=global', { revision: 999_999 }, 400, 'invalid_argument'],
+    ['to a time that is none', '?scope=global', { at: 'noon' }, 400, 'invalid_request'],
+    ['to an unknown tag', '?scope=global', { tag: 'nightly' }, 404, 'version_not_found'],
+    ['to a malformed tag', '?scope=global', { tag: 'abcdef' }, 400, 'invalid_tag'],
+  ] as const
+).map(([name, query, body, status, code]) => [`a restore ${name}`, 'POST', `/v1/restore${query}`, body, status, code]);
+
+const registryCases: readonly Case[] = [
+  ['a tag without a version', 'POST', '/v1/tags', { tag: 'x' }, 400, 'invalid_request'],
+  ['a tag on a short hash', 'POST', '/v1/tags', { tag: 'x', version: 'abcd' }, 400, 'invalid_version'],
+  ['a tag on an unknown version', 'POST', '/v1/tags', { tag: 'x1', version: 'f'.repeat(16) }, 404, 'version_not_found'],
+  ['a lock of no scope', 'PUT', '/v1/locks/theme', {}, 400, 'invalid_request'],
+  ['a lock of a user', 'PUT', '/v1/locks/theme?scope=user&scopeId=a', {}, 400, 'invalid_scope'],
+  ['a lock that is broken', 'PUT', '/v1/locks/theme?scope=global', {}, 409, 'lock_broken'],
+  ['a lock at no path', 'PUT', '/v1/locks/theme?scope=global&path=..', {}, 400, 'invalid_argument'],
+  ['an unlock of no lock', 'DELETE', '/v1/locks/theme?scope=global', undefined, 404, 'lock_not_found'],
+  ['an unlock with a body', 'DELETE', '/v1/locks/theme?scope=global', {}, 400, 'invalid_request'],
+  ['locks of half a scope', 'GET', '/v1/locks?scopeId=a', undefined, 400, 'invalid_scope'],
+  ['a schema that there is not', 'GET', '/v1/schemas/theme', undefined, 404, 'schema_not_found'],
+  [
+    'a schema of an impossible type',
+    'PUT',
+    '/v1/schemas/theme',
+    { jsonSchema: { type: 'colour' } },
+    400,
+    'invalid_schema',
+  ],
+  ['a schema with __proto__', 'PUT', '/v1/schemas/theme', '{"jsonSchema":{"__proto__":{}}}', 400, 'invalid_schema'],
+  ['a schema that is a list', 'PUT', '/v1/schemas/theme', { jsonSchema: [] }, 400, 'invalid_request'],
+  [
+    'a schema with an unknown option',
+    'PUT',
+    '/v1/schemas/theme',
+    { jsonSchema: {}, strict: true },
+    400,
+    'invalid_request',
+  ],
+  [
+    'a schema that values do not fit',
+    'PUT',
+    '/v1/schemas/theme',
+    { jsonSchema: { type: 'string' } },
+    409,
+    'schema_breaks_values',
+  ],
+  ['a check of nothing', 'POST', '/v1/validate/theme', {}, 400, 'invalid_request'],
+  ['a registration of global', 'PUT', '/v1/scopes?scope=global', {}, 400, 'invalid_scope'],
+  ['a registration without an id', 'PUT', '/v1/scopes?scope=org', {}, 400, 'invalid_scope'],
+  [
+    'a parent of the wrong kind',
+    'PUT',
+    '/v1/scopes?scope=org&scopeId=a',
+    { parents: [{ scope: 'user', scopeId: 'b' }] },
+    400,
+    'invalid_parent',
+  ],
+  ['a removal of no scope', 'DELETE', '/v1/scopes?scope=org&scopeId=none', undefined, 404, 'scope_not_found'],
+  ['a page of scopes after nonsense', 'GET', '/v1/scopes?cursor=x', undefined, 400, 'invalid_request'],
+  ['children of half a scope', 'GET', '/v1/scopes?parentId=x', undefined, 400, 'invalid_request'],
+  ['several values of a malformed key', 'GET', '/v1/values?key=_a', undefined, 400, 'invalid_key'],
 ];
 
 const routeCases: readonly Case[] = [
@@ -201,19 +325,29 @@ const routeCases: readonly Case[] = [
 ];
 
 describe('bad input', () => {
-  it.each([...scopeCases, ...keyCases, ...valueCases, ...bodyCases, ...versionCases, ...pageCases, ...routeCases])(
-    '%s is refused with a code, and nothing is stored',
-    async (_, method, url, body, status, code) => {
-      const before = await stored();
-      const answer = await server.send(method, url, body);
-      expect(answer.json()).toMatchObject({ status, code, type: `urn:strata:error:${code}` });
-      expect(answer.statusCode).toBe(status);
-      expect(errorCatalogue).toHaveProperty(code);
-      expect(answer.headers['content-type']).toBe('application/problem+json');
-      expect(answer.body).not.toMatch(/node_modules|\bat .*\.[jt]s:|SELECT|INSERT|UPDATE |configuration_/);
-      expect(await stored()).toEqual(before);
-    },
-  );
+  it.each([
+    ...[
+      scopeCases,
+      keyCases,
+      valueCases,
+      bodyCases,
+      versionCases,
+      pageCases,
+      commitCases,
+      restoreCases,
+      registryCases,
+    ].flat(),
+    ...routeCases,
+  ])('%s is refused with a code, and nothing is stored', async (_, method, url, body, status, code) => {
+    const before = await stored();
+    const answer = await server.send(method, url, body);
+    expect(answer.json()).toMatchObject({ status, code, type: `urn:strata:error:${code}` });
+    expect(answer.statusCode).toBe(status);
+    expect(errorCatalogue).toHaveProperty(code);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+    expect(answer.body).not.toMatch(/node_modules|\bat .*\.[jt]s:|SELECT|INSERT|UPDATE |configuration_/);
+    expect(await stored()).toEqual(before);
+  });
 
   it.each([
     'text/plain',
@@ -245,6 +379,15 @@ describe('bad input', () => {
     const answer = await server.send('POST', '/v1/layers/theme', { value: 1 });
     expect(answer.headers.allow).toBe('DELETE, GET, HEAD, PUT');
   });
+
+  it.each(['/v1/commits', '/v1/tags', '/v1/restore?scope=global'])(
+    'that sets a condition where %s knows none is refused',
+    async (url) => {
+      const answer = await server.send('POST', url, {}, { 'if-match': '"0123456789abcdef"' });
+      expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_request' });
+      expect(answer.json<{ detail: string }>().detail).toContain('If-Match');
+    },
+  );
 
   it('lists everything that is wrong, by path', async () => {
     const answer = await server.send('PUT', '/v1/layers/theme', { comment: 5, expiresAt: 'x' });

@@ -1,4 +1,5 @@
 /** Lists every public name of the server. */
+export { seedDemo, type DemoSummary } from './demo/seed.ts';
 export { serve, type RunningServer, type ServeOptions } from './serve.ts';
 export { createServer, type ServerOptions } from './server.ts';
 export { closeOnSignals } from './signals.ts';

@@ -1,8 +1,15 @@
 /** Owns how errors are told over HTTP: `application/problem+json` (RFC 9457), from the error catalogue. */
-import { ConfigurationError, isConfigurationError } from '@strata/core';
+import { ConfigurationError, isConfigurationError, type ErrorCode } from '@strata/core';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { securityHeaders } from './security-headers.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The codes with which a route refuses what it was asked, besides those that any request can meet. */
+    readonly errors?: readonly ErrorCode[];
+  }
+}
 
 /** The largest body, in bytes. */
 export const bodyLimit = 1024 * 1024;

@@ -65,20 +65,54 @@ describe('serve', () => {
     expect(await read(second.url, 'theme')).toEqual({ size: 1 });
   });
 
-  it('serves a PostgreSQL', async () => {
+  it('serves a PostgreSQL, and never adds a demo to it', async () => {
     const { host, port, user, password, database } = inject('postgres');
     const drop = await createSchema('test_serve');
     const address = `${host}:${String(port)}/${database}`;
     const lines: string[] = [];
     const server = await start({
       databaseUrl: `postgres://${user}:${password}@${address}?options=-c%20search_path%3Dtest_serve`,
+      demo: true,
       print: (line) => lines.push(line),
     });
     expect(lines).toEqual([`Strata listens on ${server.url} (PostgreSQL at ${address})`]);
+    expect(await read(server.url, 'pm_intervals')).toBeUndefined();
     expect((await put(server.url, 'theme', 1)).status).toBe(200);
     expect(await read(server.url, 'theme')).toBe(1);
     await server.close();
     await drop();
+  });
+
+  it('fills a fresh embedded store with the demo when asked to, says so, and never again', async () => {
+    const dataDir = join(directory, 'demo');
+    const lines: string[] = [];
+    const print = (line: string): unknown => lines.push(line);
+    const first = await start({ dataDir, demo: true, print });
+    expect(lines).toEqual([
+      'The store was empty and now holds the fleet demo (docs/demo.md); --no-demo leaves it empty',
+      `Strata listens on ${first.url} (the embedded database in ${dataDir})`,
+    ]);
+    expect(await read(first.url, 'pm_intervals?scope=user&scopeId=cleo')).toEqual({
+      lightDuty: 4000,
+      mediumDuty: 8000,
+      heavyDuty: 15_000,
+    });
+    await first.close();
+
+    lines.length = 0;
+    const second = await start({ dataDir, demo: true, print });
+    expect(lines).toEqual([`Strata listens on ${second.url} (the embedded database in ${dataDir})`]);
+  });
+
+  it('adds no demo to a store with a commit, nor unasked to a fresh one', async () => {
+    const dataDir = join(directory, 'own');
+    const fresh = await start({ dataDir });
+    expect(await read(fresh.url, 'pm_intervals')).toBeUndefined();
+    await put(fresh.url, 'theme', 1);
+    await fresh.close();
+
+    const later = await start({ dataDir, demo: true });
+    expect(await read(later.url, 'pm_intervals')).toBeUndefined();
   });
 
   it.each(['0.0.0.0', '::', '192.0.2.1', 'strata.example'])(

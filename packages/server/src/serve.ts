@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { ConfigurationError } from '@strata/core';
 import type { FastifyInstance } from 'fastify';
+import { isEmptyStore, seedDemo } from './demo/seed.ts';
 import { loopbackAddress } from './loopback.ts';
 import { createServer, type ServerOptions } from './server.ts';
 import { openStore, type StoreOptions } from './store.ts';
@@ -14,7 +15,9 @@ export interface ServeOptions extends StoreOptions, Pick<ServerOptions, 'request
   readonly port?: number | undefined;
   /** How long requests under way may take once the server closes, in milliseconds. Default: 10,000. */
   readonly closeGrace?: number;
-  /** Where the one line goes that says where it listens. Default: standard output. */
+  /** Whether an embedded database without any commit is filled with the fleet demo first. Default: false. */
+  readonly demo?: boolean;
+  /** Where the line goes that tells of the demo, and the one that says where it listens. Default: standard output. */
   readonly print?: (line: string) => void;
 }
 
@@ -38,6 +41,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const store = await openStore(options, (error) => logger.onIdleError(error));
   try {
     await store.service.migrate();
+    if (options.demo === true && options.databaseUrl === undefined && (await isEmptyStore(store.service))) {
+      await seedDemo(store.service);
+      print('The store was empty and now holds the fleet demo (docs/demo.md); --no-demo leaves it empty');
+    }
     const app = createServer(store.service, {
       logger: { level: 'warn', stream: process.stderr },
       ...(options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout }),

@@ -10,10 +10,18 @@ import { parseJsonBody } from './json-body.ts';
 import { answerUnknownRoute } from './not-found.ts';
 import { bodyLimit, sendProblem } from './problem.ts';
 import { guardRequest } from './request-guard.ts';
+import { blameRoutes } from './routes/blame.ts';
+import { commitRoutes } from './routes/commits.ts';
 import { explainRoutes } from './routes/explain.ts';
+import { exportRoutes } from './routes/export.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { layerRoutes } from './routes/layers.ts';
+import { lockRoutes } from './routes/locks.ts';
+import { restoreRoutes } from './routes/restore.ts';
+import { schemaRoutes } from './routes/schemas.ts';
+import { scopeRoutes } from './routes/scopes.ts';
+import { tagRoutes } from './routes/tags.ts';
 import { valueRoutes } from './routes/values.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -49,11 +57,25 @@ export function createServer(service: ConfigurationManagementService, options: S
     guardRequest(request);
   });
   app.setNotFoundHandler(answerUnknownRoute(app));
-  for (const routes of [valueRoutes, layerRoutes, historyRoutes, explainRoutes, healthRoutes]) {
-    app.register(routes(service));
-  }
+  for (const routes of features) app.register(routes(service));
   return app;
 }
+
+const features = [
+  valueRoutes,
+  layerRoutes,
+  commitRoutes,
+  historyRoutes,
+  restoreRoutes,
+  explainRoutes,
+  blameRoutes,
+  tagRoutes,
+  lockRoutes,
+  schemaRoutes,
+  scopeRoutes,
+  exportRoutes,
+  healthRoutes,
+];
 
 /** Bounds on what a client may hold open: a connection that says nothing, headers and bodies that trickle in. */
 function limits(requestTimeout: number) {

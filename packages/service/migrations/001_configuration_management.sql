@@ -201,14 +201,16 @@ CREATE OR REPLACE TRIGGER configuration_audit_log_append_only BEFORE UPDATE OR D
   ON configuration_audit_log FOR EACH STATEMENT EXECUTE FUNCTION configuration_refuse_rewrite();
 
 -- The one write step. Its first statement waits for the counter, so that every later one sees all that was committed before; any
--- difference from what the writers decided on raises 40001 and rolls all back, the counter included.
+-- difference from what the writers decided on raises 40001 and rolls all back, the counter included. A writer that waits longer than its
+-- caller does gives up, so that nothing is stored after the caller was told that it failed.
+--   in_rules, in_decision  the counter's, as the writers saw it; in_decision is null where none of them relied on which scope inherits from which
 --   c_…  commits; those that are not a 'change' name what they are about in c_key, c_scope, c_scope_id
 --   v_…  versions, in order; v_commit is the number of their commit
 --   h_…  the number of the last version of each address
 --   d_…  the heads that decisions relied on: own ones and ancestors, absent ones too (d_version null)
 --   w_…  keys of which no version may be newer than w_revision
 CREATE OR REPLACE FUNCTION configuration_write(
-  in_environment text, in_decision bigint, in_decides boolean, in_rules boolean,
+  in_environment text, in_rules bigint, in_decision bigint, in_moves_rules boolean, in_moves_decisions boolean,
   c_id uuid[], c_operation text[], c_key text[], c_scope text[], c_scope_id text[], c_actor text[], c_comment text[],
   c_idempotency_key text[], c_request_digest text[], c_metadata text[], c_ip text[], c_user_agent text[], c_request_id text[],
   v_commit int[], v_hash text[], v_key text[], v_scope text[], v_scope_id text[], v_parent text[], v_operation text[],
@@ -216,32 +218,34 @@ CREATE OR REPLACE FUNCTION configuration_write(
   h_version int[],
   d_key text[], d_scope text[], d_scope_id text[], d_version text[],
   w_key text[], w_revision bigint[]
-) RETURNS TABLE (base_revision bigint, committed_at timestamptz) LANGUAGE plpgsql AS $function$
+) RETURNS TABLE (base_revision bigint, committed_at timestamptz) LANGUAGE plpgsql SET lock_timeout = '1500ms' AS $function$
 #variable_conflict use_column
 DECLARE
   base bigint;
   now_at timestamptz;
+  moved text;
   written int;
 BEGIN
   UPDATE configuration_counter AS c SET
     revision = c.revision + cardinality(c_id),
-    decision_revision = CASE WHEN in_decides THEN c.revision + cardinality(c_id) ELSE c.decision_revision END,
-    rules_revision = CASE WHEN in_rules THEN c.revision + cardinality(c_id) ELSE c.rules_revision END,
+    decision_revision = CASE WHEN in_moves_decisions THEN c.revision + cardinality(c_id) ELSE c.decision_revision END,
+    rules_revision = CASE WHEN in_moves_rules THEN c.revision + cardinality(c_id) ELSE c.rules_revision END,
     committed_at = greatest(date_trunc('milliseconds', clock_timestamp()), c.committed_at)
-  WHERE c.decision_revision = in_decision
+  WHERE c.rules_revision = in_rules AND (in_decision IS NULL OR c.decision_revision = in_decision)
   RETURNING c.revision - cardinality(c_id), c.committed_at INTO base, now_at;
   IF base IS NULL THEN
     RAISE EXCEPTION 'decision moved' USING ERRCODE = 'serialization_failure';
   END IF;
 
-  IF EXISTS (
-    SELECT FROM unnest(d_key, d_scope, d_scope_id, d_version) AS d (key, scope, scope_id, version)
-    WHERE (
-      SELECT s.version FROM configuration_settings AS s
-      WHERE s.environment = in_environment AND s.key = d.key AND s.scope = d.scope AND s.scope_id = d.scope_id
-    ) IS DISTINCT FROM d.version
-  ) THEN
-    RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure';
+  SELECT string_agg(d.number::text, ',') INTO moved
+  FROM unnest(d_key, d_scope, d_scope_id, d_version) WITH ORDINALITY AS d (key, scope, scope_id, version, number)
+  WHERE (
+    SELECT s.version FROM configuration_settings AS s
+    WHERE s.environment = in_environment AND s.key = d.key AND s.scope = d.scope AND s.scope_id = d.scope_id
+  ) IS DISTINCT FROM d.version;
+  IF moved IS NOT NULL THEN
+    -- The detail tells which writers of the step have to be counted as losers.
+    RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure', DETAIL = 'heads ' || moved;
   END IF;
 
   IF EXISTS (

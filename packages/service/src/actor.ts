@@ -30,12 +30,12 @@ export function userOf(bound: Actor | undefined, id: string): Actor {
  * Checks an actor to bind.
  * @throws ConfigurationError `invalid_argument` for an id that is none, or for request data that is not text.
  */
-export function parseActor(input: string | Actor): Actor {
-  if (typeof input === 'string') return userOf(undefined, input);
+export function parseActor(input: unknown): Actor {
+  const actor = typeof input === 'object' && input !== null ? (input as Actor) : { id: input as string };
   for (const name of ['ip', 'userAgent', 'requestId'] as const) {
-    const text: unknown = (input as Actor | null)?.[name];
+    const text: unknown = actor[name];
     if (text === undefined || (typeof text === 'string' && text.isWellFormed() && !text.includes('\u0000'))) continue;
     throw new ConfigurationError('invalid_argument', { argument: name, problem: 'give a text without U+0000' });
   }
-  return userOf(input, (input as Actor | null)?.id as string);
+  return userOf(actor, actor.id);
 }

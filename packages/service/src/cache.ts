@@ -14,6 +14,8 @@ class Cell {
 export interface CacheEntry {
   /** `null` when no layer gives a value. */
   readonly value: JsonValue;
+  /** A resolved promise of the value, made when it is first asked for: awaiting one that is there costs less than making one. */
+  promise: Promise<JsonValue> | undefined;
   /** The revision that was read in the same snapshot as the value. */
   readonly revision: number;
   readonly cells: readonly Cell[];
@@ -106,6 +108,7 @@ export class EffectiveValueCache {
     this.#keys.set(key, entries);
     const entry: CacheEntry = {
       value,
+      promise: undefined,
       revision,
       cells,
       expires: this.#tick + this.#ttl,
@@ -226,15 +229,20 @@ function lookUp(entries: KeyEntries, scope: ScopeContext | null | undefined): Ca
       return scope === undefined ? entries.global : undefined;
     case 'global':
       return isPlainGlobal(scope) ? entries.global : undefined;
+    // Each map by its own name: looking one up by the scope takes as long as the rest.
     case 'org':
+      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.org.get(scope.scopeId ?? '');
     case 'team':
+      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.team.get(scope.scopeId ?? '');
     case 'user':
-      return isExplicit(scope)
-        ? entries.explicit.get(explicitName(scope.scope, scope))
-        : entries[scope.scope].get(scope.scopeId ?? '');
+      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.user.get(scope.scopeId ?? '');
     default:
       return undefined;
   }
+}
+
+function lookUpExplicit(entries: KeyEntries, scope: ScopeContext): CacheEntry | undefined {
+  return entries.explicit.get(explicitName(scope.scope, scope));
 }
 
 function isExplicit({ organizationId, teamId }: ScopeContext): boolean {

@@ -106,7 +106,7 @@ export interface ConfigurationManagementService {
    */
   getVersion(key: string, version: string, options?: Pick<HistoryOptions, 'scope'>): Promise<ConfigVersion | null>;
 
-  /** The versions of a key at all its scopes, newest first. @param limit default 50, at most 1,000. */
+  /** The versions of a key at all its scopes, newest first; `before` leads from page to page. @param limit default 50, at most 1,000. */
   getHistory(key: string, limit?: number, options?: HistoryOptions): Promise<ConfigVersion[]>;
 
   /** What changed from one version of a key to another. */

@@ -9,6 +9,8 @@ import type { RuleBook } from './rules.ts';
 
 /** Where writes of values wait for their step; see `CommitQueue`. */
 export interface WriteQueue {
+  /** Whether any intent waits or is under way. */
+  readonly isBusy: boolean;
   submit(intent: Intent): Promise<Settled>;
 }
 
@@ -54,6 +56,7 @@ export async function close(context: Context): Promise<void> {
   if (context.closed) return;
   context.closed = true;
   await context.feed.stop();
-  await context.lane.idle();
+  do await context.lane.idle();
+  while (context.queue.isBusy);
   if (context.ownsDatabase) await context.db.close();
 }

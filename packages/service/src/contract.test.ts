@@ -35,7 +35,10 @@ describeDatabases('the contract', (engine) => {
       'user-456',
       'Updated brand colors for Q1 2026',
     );
-    const branding = await configService.get('branding', { scope: ConfigScope.ORGANIZATION, scopeId: 'org-123' });
+    const branding: unknown = await configService.get('branding', {
+      scope: ConfigScope.ORGANIZATION,
+      scopeId: 'org-123',
+    });
     expect(branding).toEqual({
       logo: 'https://example.com/logo.png',
       primaryColor: '#FF6B00',
@@ -61,7 +64,7 @@ describeDatabases('the contract', (engine) => {
       { scope: ConfigScope.TEAM, scopeId: 'team-456' },
       'admin',
     );
-    const config = await configService.get('pm_intervals', { scope: ConfigScope.TEAM, scopeId: 'team-456' });
+    const config: unknown = await configService.get('pm_intervals', { scope: ConfigScope.TEAM, scopeId: 'team-456' });
     expect(config).toEqual({ lightDuty: 10000 });
     expect(await configService.get('pm_intervals', org)).toEqual({ lightDuty: 7500 });
     expect(await configService.get('pm_intervals')).toEqual({ lightDuty: 5000 });
@@ -120,7 +123,7 @@ describeDatabases('the contract', (engine) => {
       'user-789',
       'Enable daily digest for me',
     );
-    const userNotifications = await configService.get('email_notifications', {
+    const userNotifications: unknown = await configService.get('email_notifications', {
       scope: ConfigScope.USER,
       scopeId: 'user-789',
     });
@@ -173,6 +176,8 @@ describeDatabases('the contract', (engine) => {
       maxSpeed: z.number().min(0).max(200),
       fuelType: z.enum(['gasoline', 'diesel', 'electric', 'hybrid']),
       maintenanceInterval: z.number().min(1000).max(50000),
+      // As the contract has it; Zod has a newer name for it.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
       warrantyExpiration: z.string().datetime().optional(),
     });
     beforeEach(async () => {
@@ -418,7 +423,8 @@ describeDatabases('the contract', (engine) => {
     ]);
   });
 
-  it.runIf(engine.name === 'postgres')('works on a pool of the caller, which stays open', async () => {
+  const itOnPostgres = engine.name === 'postgres' ? it : () => undefined;
+  itOnPostgres('works on a pool of the caller, which stays open', async () => {
     const { pool } = await engine.open();
     if (pool === undefined) throw new Error('PostgreSQL has a pool');
     const service = createConfigurationService(pool);

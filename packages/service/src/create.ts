@@ -46,6 +46,7 @@ export function createConfigurationService(
   poolOrDatabase: PostgresPool | Database,
   options: ServiceOptions = {},
 ): ConfigurationManagementService {
+  checkDatabase(poolOrDatabase);
   checkOptions(options);
   const {
     cacheEnabled = true,
@@ -65,7 +66,8 @@ export function createConfigurationService(
     memory: new HeadMemory(),
     lane: new Lane(),
     queue: new CommitQueue(() => context),
-    feed: new Feed(() => context, pollInterval),
+    // The clock of the cache moves with each poll.
+    feed: new Feed(() => context, cacheEnabled ? Math.min(pollInterval, cacheTtl * 1000) : pollInterval),
     flights: new Map(),
     closed: false,
   };
@@ -74,6 +76,11 @@ export function createConfigurationService(
 
 function isDatabase(given: PostgresPool | Database): given is Database {
   return 'kind' in given;
+}
+
+function checkDatabase(given: unknown): void {
+  if (typeof given === 'object' && given !== null && 'query' in given) return;
+  refuse('poolOrDatabase', 'give a Pool of pg, or what openEmbeddedDatabase resolves to');
 }
 
 function checkOptions(options: ServiceOptions): void {

@@ -40,6 +40,11 @@ export function needsAncestors(key: string, rules: Rules): boolean {
   return rule !== undefined && !rule.validator.propertywise;
 }
 
+/** Whether a decision needs to know which scopes a change inherits from: for the layers above it, or for locks there. */
+export function needsLinks(key: string, rules: Rules): boolean {
+  return needsAncestors(key, rules) || rules.locks.has(key);
+}
+
 /**
  * Decides on an intent. The view must hold the heads of all its chains; it is left as it was, the changes lie in `after`.
  * @throws ConfigurationError for every refusal.

@@ -1,6 +1,6 @@
 /** Owns what the writers of this process remember of heads and links, and the view of them that a batch of writes decides on. */
 import { resolveChain, type Address, type ScopeLink, type ScopeRef } from '@strata/core';
-import type { Sql } from './db/database.ts';
+import type { QueryOptions, Sql } from './db/database.ts';
 import type { Rules } from './rules.ts';
 import type { Progress } from './store/counter.ts';
 import { readHeads, type Head } from './store/settings.ts';
@@ -37,9 +37,22 @@ export class HeadMemory {
     return scope.scope === 'global' || scope.scope === 'org' ? [] : this.#links.get(scopeName(scope));
   }
 
-  /** Reads the heads of addresses and of everything above them, and remembers them. */
-  async read(sql: Sql, environment: string, addresses: readonly Address[]): Promise<void> {
-    const read = await readHeads(sql, environment, addresses);
+  /** The chain of a scope whose links are remembered, from global down to it. */
+  chain(scope: ScopeRef): readonly ScopeRef[] {
+    return resolveChain(scope, this.links(scope) ?? []);
+  }
+
+  /** Whether the head of an address and of everything above it is remembered. */
+  knows(address: Address): boolean {
+    if (this.links(address) === undefined) return false;
+    return this.chain(address).every(
+      ({ scope, scopeId }) => this.head({ key: address.key, scope, scopeId }) !== undefined,
+    );
+  }
+
+  /** Reads the heads of addresses and of everything above them in one snapshot, and remembers them. */
+  async read(sql: Sql, environment: string, addresses: readonly Address[], options?: QueryOptions): Promise<void> {
+    const read = await readHeads(sql, environment, addresses, options);
     this.moveTo(read);
     if (this.#heads.size > HeadMemory.#limit) this.#heads.clear();
     const found = new Map(read.heads.map((head) => [addressName(head), head]));
@@ -121,6 +134,6 @@ export class HeadView {
 
   /** The chain of a scope that was loaded, from global down to it. */
   chain(scope: ScopeRef): readonly ScopeRef[] {
-    return resolveChain(scope, this.#memory.links(scope) ?? []);
+    return this.#memory.chain(scope);
   }
 }

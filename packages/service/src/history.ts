@@ -9,7 +9,13 @@ import {
   type ScopeInput,
 } from '@strata/core';
 import { begin, type Context } from './context.ts';
-import { readAddressHistory, readKeyHistory, toPublicVersion, type StoredVersion } from './store/versions.ts';
+import {
+  readAddressHistory,
+  readKeyHistory,
+  toPublicVersion,
+  type HistoryPlace,
+  type StoredVersion,
+} from './store/versions.ts';
 import { requireVersion, resolveVersion } from './version-reference.ts';
 import { parseAddress } from './write.ts';
 
@@ -17,8 +23,11 @@ import { parseAddress } from './write.ts';
 export interface HistoryOptions {
   /** Only this scope; also the address that `HEAD` and `@time` mean (default: global). */
   readonly scope?: ScopeInput;
-  /** Only versions of a revision before this one: the way to the next page. */
-  readonly before?: number;
+  /**
+   * Where the listing goes on: below a revision (a number), or after a version of this listing (any reference to it). Of a commit that
+   * changed a key at several scopes only a version can lead on to the rest.
+   */
+  readonly before?: number | string;
 }
 
 const maxLimit = 1000;
@@ -44,17 +53,25 @@ export async function getHistory(
 ): Promise<ConfigVersion[]> {
   begin(context);
   const scope = options.scope === undefined ? undefined : parseScope(options.scope);
-  const before =
-    options.before === undefined ? undefined : parseCount(options.before, 'before', Number.MAX_SAFE_INTEGER);
-  const versions = await readKeyHistory(
-    context.db,
-    context.environment,
-    parseKey(key),
-    scope,
-    before,
-    parseCount(limit, 'limit', maxLimit),
-  );
+  const parsed = parseKey(key);
+  const most = parseCount(limit, 'limit', maxLimit);
+  const after = await parseBefore(context, parsed, options);
+  const versions = await readKeyHistory(context.db, context.environment, parsed, scope, after, most);
   return versions.map(toPublicVersion);
+}
+
+/** The place in the listing of a key's versions after which a page begins; undefined for its top. */
+async function parseBefore(
+  context: Context,
+  key: string,
+  { before, ...narrowed }: HistoryOptions,
+): Promise<HistoryPlace | undefined> {
+  if (before === undefined) return undefined;
+  if (typeof before === 'string') {
+    const { revision, scope, scopeId } = await requireVersion(context, key, before, narrowed);
+    return { revision, scope, scopeId: scopeId ?? '' };
+  }
+  return { revision: parseCount(before, 'before', Number.MAX_SAFE_INTEGER) };
 }
 
 /** Checks a count. @throws ConfigurationError `invalid_argument`. */

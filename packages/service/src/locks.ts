@@ -10,6 +10,7 @@ import {
   resolveChain,
   sameScope,
   shortVersion,
+  utf8Length,
   type Address,
   type Lock,
   type Path,
@@ -33,6 +34,8 @@ export interface LockRecord extends Omit<Lock, 'path' | 'scopeId'> {
 }
 
 const pageSize = 500;
+/** How long the path of a lock may be: it is a part of a key of the database, which has room for no more. */
+const maxPathBytes = 800;
 /** How many layers that break a lock are listed. */
 const listed = 20;
 
@@ -47,7 +50,7 @@ export function lockConfig(
 ): Promise<LockRecord> {
   begin(context);
   const { address, path } = parseLocked(key, scope, options);
-  return commitDecision(context, async (progress) => {
+  return commitDecision(context, async (progress, context) => {
     const rules = await context.ruleBook.at(context.db, progress);
     const existing = findLock(rules, address, path);
     if (existing !== undefined) {
@@ -117,7 +120,7 @@ export function unlockConfig(
 ): Promise<void> {
   begin(context);
   const { address, path } = parseLocked(key, scope, options);
-  return commitDecision(context, async (progress) => {
+  return commitDecision(context, async (progress, context) => {
     const rules = await context.ruleBook.at(context.db, progress);
     if (findLock(rules, address, path) === undefined) {
       throw new ConfigurationError('lock_not_found', {
@@ -148,7 +151,17 @@ function parseLocked(
       problem: 'a lock at a user binds nobody; lock at global, an org or a team',
     });
   }
-  return { address, path: path === undefined ? [] : parsePath(path) };
+  return { address, path: path === undefined ? [] : parseLockedPath(path) };
+}
+
+function parseLockedPath(text: string): Path {
+  const path = parsePath(text);
+  const bytes = utf8Length(formatPath(path));
+  if (bytes <= maxPathBytes) return path;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'path',
+    problem: `it has ${String(bytes)} bytes, and ${String(maxPathBytes)} are allowed; lock what holds that part`,
+  });
 }
 
 function findLock(rules: Rules, address: Address, path: Path): Lock | undefined {

@@ -20,7 +20,7 @@ import { readLayers, type Head, type LayerRead } from './store/settings.ts';
 /** The effective value of a key; null when no layer gives one. */
 export function get(context: Context, key: string, scope: ScopeContext | undefined): Promise<JsonValue> {
   const cached = context.closed ? undefined : context.cache?.find(key, scope);
-  return cached === undefined ? read(context, key, scope) : Promise.resolve(cached.value);
+  return cached === undefined ? read(context, key, scope) : (cached.promise ??= Promise.resolve(cached.value));
 }
 
 /** What `get` would answer from memory; undefined when it is not there. */

@@ -5,6 +5,7 @@ import {
   ConfigurationError,
   formatScope,
   parseKey,
+  parseScope,
   parseTag,
   type ConfigVersion,
   type ScopeInput,
@@ -45,7 +46,8 @@ export async function rollback(
 ): Promise<ConfigVersion | DryRun> {
   begin(context);
   const target = await requireVersion(context, parseKey(key), toVersion, options);
-  return writeOne(context, actor, putBack(target), reason, options);
+  const scope = options.scope === undefined ? null : formatScope(parseScope(options.scope));
+  return writeOne(context, actor, putBack(target), reason, options, ['rollback', target.key, toVersion, scope]);
 }
 
 function putBack(target: StoredVersion): ValueChange {
@@ -76,7 +78,8 @@ export async function restore(
       key: `any key at ${formatScope(place)}`,
     });
   }
-  return submit(context, newIntent(actor, changes, comment, options));
+  const asked = ['restore', JSON.stringify(target), formatScope(place)];
+  return submit(context, newIntent(actor, changes, comment, options, asked));
 }
 
 async function parseTarget(

@@ -71,7 +71,7 @@ export async function registerSchema(
   const validator = compileValidator(parsed, definition, zod);
   validator.check();
   if (zod !== undefined) context.ruleBook.holdZod(parsed, digest, zod);
-  return commitDecision(context, async (progress) => {
+  return commitDecision(context, async (progress, context) => {
     const rules = await context.ruleBook.at(context.db, progress);
     const current = rules.byKey.get(parsed);
     if (current?.digest === digest) return { done: { ...toRegistered(current), invalid: [] } };

@@ -58,7 +58,7 @@ export function registerScope(
   const child = parseRegistrable(registration);
   const parents = parseParents(child, registration);
   const name = parseName(registration.name);
-  return commitDecision(context, async (progress) => {
+  return commitDecision(context, async (progress, context) => {
     const [existing] = await readScopes(context.db, context.environment, [child]);
     if (existing !== undefined && isSame(existing, name, parents)) return { done: toRegistered(existing) };
     const before = existing?.links ?? [];
@@ -144,7 +144,7 @@ const listed = 20;
 export function removeScope(context: Context, actor: Actor, input: ScopeInput): Promise<void> {
   begin(context);
   const scope = parseRegistrable(input);
-  return commitDecision(context, async (progress) => {
+  return commitDecision(context, async (progress, context) => {
     const [existing] = await readScopes(context.db, context.environment, [scope]);
     if (existing === undefined) throw new ConfigurationError('scope_not_found', { scope: formatScope(scope) });
     const { locks } = await context.ruleBook.at(context.db, progress);

@@ -42,7 +42,7 @@ export function createTag(
   begin(context);
   const name = parseTag(tag);
   const prefix = parseLongHash(version);
-  return commitDecision(context, async () => {
+  return commitDecision(context, async (_progress, context) => {
     const target = only(version, await findVersions(context.db, context.environment, undefined, undefined, prefix, 2));
     if (target === undefined) throw new ConfigurationError('version_not_found', { version, key: 'any key' });
     const address = { key: target.key, scope: target.scope, scopeId: target.scopeId ?? '' };

@@ -8,6 +8,7 @@ import {
   ConfigurationError,
   diff,
   formatAddress,
+  isConfigurationError,
   jsonText,
   parseId,
   parseJsonValue,
@@ -121,17 +122,22 @@ export async function remove(
   return writeOne(context, actor, change, comment, options);
 }
 
-/** Writes one change of a value with the options that every write takes. */
+/**
+ * Writes one change of a value with the options that every write takes.
+ * @param asked what the caller asked for, where that is not the change itself.
+ */
 export async function writeOne(
   context: Context,
   actor: Actor,
   change: ValueChange,
   comment: string | undefined,
   options: WriteOptions & { readonly dryRun?: boolean },
+  asked?: JsonValue,
 ): Promise<ConfigVersion | DryRun> {
   begin(context);
   const expected = await parseExpectation(context, change, options.ifVersion);
-  const intent = newIntent(actor, [{ ...change, expected }], comment, options);
+  const words = asked === undefined ? undefined : [asked, expected?.text ?? null];
+  const intent = newIntent(actor, [{ ...change, expected }], comment, options, words);
   if (options.dryRun === true) return dryRun(context, intent);
   const { versions } = await submit(context, intent);
   return versions[0] ?? lost(intent);
@@ -277,40 +283,52 @@ function parseComment(comment: unknown): string | null {
   return comment as string;
 }
 
-/** Makes the intent of a commit of value changes. */
+/**
+ * Makes the intent of a commit of value changes.
+ * @param asked what the caller asked for in his own words, by which a repeated call is known: `HEAD~1` means another version by then.
+ *   Default: the changes.
+ */
 export function newIntent(
   actor: Actor,
   changes: readonly ValueChange[],
   comment: string | undefined,
   options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
+  asked: JsonValue = changes.map(inWords),
 ): Intent {
-  const request = changes.map(({ key, scope, scopeId, value, rollbackFrom, expiresAt, expected }) => [
-    key,
-    scope,
-    scopeId,
-    value === undefined ? [] : [value],
-    rollbackFrom ?? null,
-    expiresAt?.toISOString() ?? null,
-    expected === undefined ? [] : [expected.prefix],
-  ]);
   return {
-    commit: newCommit(actor, 'change', request, comment, { idempotencyKey: options.idempotencyKey }),
+    commit: newCommit(actor, 'change', asked, comment, { idempotencyKey: options.idempotencyKey }),
     changes,
     force: options.force === true,
   };
 }
 
+function inWords({ key, scope, scopeId, value, expiresAt, expected }: ValueChange): JsonValue {
+  const written = value === undefined ? [] : [value];
+  return [key, scope, scopeId, written, expiresAt?.toISOString() ?? null, expected?.text ?? null];
+}
+
 /** Queues an intent and answers the commit it made, with a version for each change in the order given. */
 export async function submit(context: Context, intent: Intent): Promise<Commit> {
   const settled = await context.queue.submit(intent);
+  try {
+    return toCommit(settled, (await versionsOf(context, intent, settled)).map(toPublicVersion));
+  } catch (error) {
+    if (settled.commit === undefined || !isConfigurationError(error, 'unavailable')) throw error;
+    // It is stored, and only the look at its versions failed.
+    const { idempotencyKey } = intent.commit;
+    throw new ConfigurationError('outcome_unknown', { idempotencyKey }, { cause: error });
+  }
+}
+
+async function versionsOf(context: Context, intent: Intent, settled: Settled): Promise<readonly StoredVersion[]> {
+  const { commit: stored, decision } = settled;
+  if (stored !== undefined && decision === undefined) {
+    return inOrder(intent, await readVersionsAt(context.db, context.environment, intent.changes, stored.revision));
+  }
   const made = new Map(madeVersions(intent, settled).map((version) => [version.hash, version]));
   const missing = settled.hashes.filter((hash) => !made.has(hash));
   for (const version of await readVersions(context.db, missing)) made.set(version.hash, version);
-  const versions =
-    settled.decision === undefined && settled.commit !== undefined
-      ? inOrder(intent, await readVersionsAt(context.db, context.environment, intent.changes, settled.commit.revision))
-      : settled.hashes.map((hash) => made.get(hash) ?? lost(intent));
-  return toCommit(settled, versions.map(toPublicVersion));
+  return settled.hashes.map((hash) => made.get(hash) ?? lost(intent));
 }
 
 function toCommit(settled: Settled, versions: readonly ConfigVersion[]): Commit {

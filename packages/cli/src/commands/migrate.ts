@@ -1,5 +1,4 @@
 /** Owns `strata migrate`. */
-import { openStore } from '@strata/server';
 import type { Command } from 'commander';
 import { addDataDirectory, storeOptions, type DataDirectory } from '../store-options.ts';
 
@@ -8,8 +7,16 @@ import { addDataDirectory, storeOptions, type DataDirectory } from '../store-opt
  * itself up to date when it is opened.
  */
 export function addMigrateCommand(program: Command): void {
-  const command = program.command('migrate').description("bring the database's tables to this version of Strata");
+  const command = program
+    .command('migrate')
+    .description("bring the database's tables to this version of Strata")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ DATABASE_URL=postgres://app@db/app strata migrate\n  $ strata migrate --data-dir /var/lib/strata',
+    );
   addDataDirectory(command).action(async (flags: DataDirectory) => {
+    // Commands that only talk to a server start faster without the server's own code.
+    const { openStore } = await import('@strata/server');
     const store = await openStore(storeOptions(flags), () => undefined);
     try {
       const { applied, current } = await store.service.migrate();

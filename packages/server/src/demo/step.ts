@@ -73,3 +73,8 @@ export function changesOf(step: ValueStep): readonly DemoChange[] {
 export function isValueStep(step: DemoStep): step is ValueStep {
   return step.kind === 'commit' || step.kind === 'rollback';
 }
+
+/** The keys that the demo writes. */
+export function keysOf(story: readonly DemoStep[]): ReadonlySet<string> {
+  return new Set(story.filter(isValueStep).flatMap((step) => changesOf(step).map(({ key }) => key)));
+}

@@ -6,21 +6,8 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
-import { keyParams, scopeContextQuery } from './scope-query.ts';
-
-const scopeName = z.enum(scopes);
-
-const lockRecord = z.object({
-  key: z.string(),
-  scope: scopeName,
-  scopeId: z.string().nullable(),
-  path: z.string(),
-  version: z.string().nullable(),
-  revision: z.int(),
-  lockedBy: z.string(),
-  lockedAt: z.date(),
-  comment: z.string().nullable(),
-});
+import { lockRecord } from './locks.ts';
+import { keyParams, place, scopeContextQuery } from './scope-query.ts';
 
 const explainedLeaf = z.object({
   path: z.string(),
@@ -32,18 +19,15 @@ const explainedLeaf = z.object({
   changedAt: z.date().nullable(),
   comment: z.string().nullable(),
   lock: lockRecord.optional(),
-  candidates: z
-    .array(z.object({ scope: scopeName, scopeId: z.string().nullable(), version: z.string(), value: z.unknown() }))
-    .readonly(),
+  candidates: z.array(place.extend({ version: z.string(), value: z.unknown() })).readonly(),
 });
 
 const explanation = z
   .object({
     key: z.string(),
-    scope: scopeName,
-    scopeId: z.string().nullable(),
+    ...place.shape,
     revision: z.int(),
-    chain: z.array(z.object({ scope: scopeName, scopeId: z.string().nullable() })).readonly(),
+    chain: z.array(place).readonly(),
     value: z.unknown(),
     leaves: z.array(explainedLeaf).readonly(),
   })
@@ -56,6 +40,7 @@ export function explainRoutes(service: ConfigurationManagementService): FastifyP
       '/v1/explain/*',
       {
         onSend: answerConditionally,
+        config: { errors: ['invalid_key', 'invalid_scope'] },
         schema: {
           summary: 'Why each leaf of an effective value is what it is',
           params: keyParams,

@@ -35,12 +35,12 @@ export function healthRoutes(service: ConfigurationManagementService): FastifyPl
   };
 }
 
-/** Looks up a layer that need not exist: the shortest way to the database's tables, past every cache. */
+/** Asks for the chain of global: it is the same always, and yet read from the database's tables, past every cache. */
 async function requireDatabase(service: ConfigurationManagementService): Promise<void> {
   const timer = new AbortController();
   const late = delay(patience, 'late' as const, { signal: timer.signal });
   try {
-    const answer = await Promise.race([service.getLayer('readyz'), late]);
+    const answer = await Promise.race([service.getScopeChain(), late]);
     if (answer === 'late') {
       throw new ConfigurationError('unavailable', { problem: `it took longer than ${String(patience)} ms` });
     }

@@ -1,34 +1,44 @@
 /** Owns the routes of versions: history, one version, the difference between two, and rollback. */
-import { ConfigurationError } from '@strata/core';
+import { ConfigurationError, type ErrorCode } from '@strata/core';
 import type { ConfigurationManagementService } from '@strata/service';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../actor.ts';
-import { answerConditionally, readPrecondition, versionTag } from '../etag.ts';
+import { answerConditionally, readPrecondition } from '../etag.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
-import { keyParams, narrowing, optionalScopeQuery, positiveInteger } from './scope-query.ts';
+import { dryRunFlag, dryRunRecord, tagged, writeErrors } from './layers.ts';
+import { keyParams, narrowing, optionalScopeQuery, pageLimit, positiveInteger } from './scope-query.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
-import { writeHeaders } from './write-headers.ts';
+import { force, given, writeHeaders } from './write-headers.ts';
 
-const defaultLimit = 50;
-const largestLimit = 1000;
+// A revision has at most 15 digits and a version at least 16, so that each is known by its form.
+const version = z.string().regex(/^[0-9a-f]{16,64}$/, 'must be a revision, or next of the page before');
 
 const historyQuery = optionalScopeQuery.extend({
-  limit: positiveInteger
-    .refine((limit) => limit <= largestLimit, `must be at most ${String(largestLimit)}`)
-    .default(defaultLimit),
-  before: positiveInteger.optional().describe('Only versions of a revision before this one'),
+  limit: pageLimit(50, 1000),
+  before: z
+    .union([positiveInteger, version])
+    .optional()
+    .describe('next of the page before; or a revision, for versions of earlier ones'),
 });
 
 const historyPage = z
   .object({
     versions: z.array(versionRecord).readonly(),
-    next: z.int().nullable().describe('What to give as `before` for the next page; null on the last one'),
+    next: z.string().nullable().describe('What to give as `before` for the next page; null on the last one'),
   })
   .meta({ id: 'HistoryPage' });
 
 const reference = z.string().min(1).describe('4 or more digits of a hash, a tag, HEAD, HEAD~2 or @<ISO time>');
+
+const referenceErrors = [
+  'invalid_key',
+  'invalid_scope',
+  'invalid_version',
+  'version_not_found',
+  'ambiguous_version',
+] as const satisfies readonly ErrorCode[];
 
 /** `GET /v1/history/<key>`, `/v1/versions/<key>`, `/v1/diff/<key>` and `POST /v1/rollback/<key>`. */
 export function historyRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
@@ -48,6 +58,7 @@ function addHistory(app: App, service: ConfigurationManagementService): void {
     '/v1/history/*',
     {
       onSend: answerConditionally,
+      config: { errors: ['invalid_key', 'invalid_scope', 'version_not_found', 'ambiguous_version'] },
       schema: {
         summary: 'The versions of a key, newest first',
         params: keyParams,
@@ -57,9 +68,9 @@ function addHistory(app: App, service: ConfigurationManagementService): void {
     },
     async (request) => {
       const { limit, before } = request.query;
-      const options = { ...narrowing(request.query), ...(before === undefined ? {} : { before }) };
+      const options = { ...narrowing(request.query), ...given('before', before) };
       const versions = await service.as(actorOf(request)).getHistory(request.params['*'], limit, options);
-      return { versions, next: versions.length < limit ? null : (versions.at(-1)?.revision ?? null) };
+      return { versions, next: versions.length < limit ? null : (versions.at(-1)?.version ?? null) };
     },
   );
 }
@@ -69,6 +80,7 @@ function addVersion(app: App, service: ConfigurationManagementService): void {
     '/v1/versions/*',
     {
       onSend: answerConditionally,
+      config: { errors: referenceErrors },
       schema: {
         summary: 'One version of a key',
         params: keyParams,
@@ -78,9 +90,9 @@ function addVersion(app: App, service: ConfigurationManagementService): void {
     },
     async (request) => {
       const key = request.params['*'];
-      const { version } = request.query;
-      const record = await service.as(actorOf(request)).getVersion(key, version, narrowing(request.query));
-      if (record === null) throw new ConfigurationError('version_not_found', { version, key });
+      const { version: wanted } = request.query;
+      const record = await service.as(actorOf(request)).getVersion(key, wanted, narrowing(request.query));
+      if (record === null) throw new ConfigurationError('version_not_found', { version: wanted, key });
       return record;
     },
   );
@@ -91,6 +103,7 @@ function addDiff(app: App, service: ConfigurationManagementService): void {
     '/v1/diff/*',
     {
       onSend: answerConditionally,
+      config: { errors: referenceErrors },
       schema: {
         summary: 'What changed from one version of a key to another',
         params: keyParams,
@@ -110,26 +123,30 @@ function addRollback(app: App, service: ConfigurationManagementService): void {
   app.post(
     '/v1/rollback/*',
     {
+      config: { errors: [...writeErrors, ...referenceErrors] },
       schema: {
         summary: "Puts an earlier version's value back, as a new version",
         params: keyParams,
-        querystring: optionalScopeQuery,
+        querystring: optionalScopeQuery.extend({ dryRun: dryRunFlag }),
         headers: writeHeaders,
-        body: z.strictObject({ toVersion: reference, reason: z.string().min(1) }),
-        response: { 200: versionRecord, default: problemSchema },
+        body: z.strictObject({ toVersion: reference, reason: z.string().min(1), force }),
+        response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
       },
     },
     async (request, reply) => {
       const actor = actorOf(request);
-      const { toVersion, reason } = request.body;
+      const key = request.params['*'];
+      const { toVersion, reason, force: forced } = request.body;
       const options = {
         ...narrowing(request.query),
         ...readPrecondition(request),
         ...readIdempotencyKey(request),
+        ...given('force', forced),
       };
-      const version = await service.as(actor).rollback(request.params['*'], toVersion, actor.id, reason, options);
-      reply.header('etag', versionTag(version.version));
-      return version;
+      const acting = service.as(actor);
+      return request.query.dryRun === 'true'
+        ? await acting.rollback(key, toVersion, actor.id, reason, { ...options, dryRun: true })
+        : tagged(reply, await acting.rollback(key, toVersion, actor.id, reason, options));
     },
   );
 }

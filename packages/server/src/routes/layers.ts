@@ -1,48 +1,58 @@
 /** Owns the routes of layers: what is stored at one scope, its writing and its removal. */
-import { ConfigurationError, formatScope, impactLevels, parseScope, scopes } from '@strata/core';
+import { ConfigurationError, formatScope, impactLevels, parseScope, type ErrorCode } from '@strata/core';
 import type { ConfigurationManagementService, WriteOptions } from '@strata/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { readPrecondition, versionTag } from '../etag.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
-import { keyParams, scopeQuery } from './scope-query.ts';
+import { flag, keyParams, place, scopeQuery } from './scope-query.ts';
+import { brokenLayer } from './schemas.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
-import { writeHeaders } from './write-headers.ts';
+import { bodyIdempotencyKey, comment, force, given, refuseBody, writeHeaders } from './write-headers.ts';
 
-const writeQuery = scopeQuery.extend({
-  dryRun: z.enum(['true', 'false']).default('false').describe('Answers what the write would do, and does not do it'),
-});
+/** `dryRun` of a query. */
+export const dryRunFlag = flag.describe('Answers what the write would do, and does not do it');
+
+const writeQuery = scopeQuery.extend({ dryRun: dryRunFlag });
 
 const writeBody = z.strictObject({
   value: z.unknown().refine((value) => value !== undefined, 'is missing'),
-  comment: z.string().optional(),
+  comment,
   expiresAt: z.iso.datetime({ offset: true }).optional().describe('When the layer removes itself'),
-  idempotencyKey: z.string().min(1).max(255).optional(),
+  force,
+  idempotencyKey: bodyIdempotencyKey,
 });
 
-const dryRunRecord = z
+/** The codes with which the write of one layer can be refused. */
+export const writeErrors = [
+  'invalid_key',
+  'invalid_scope',
+  'invalid_value',
+  'value_too_large',
+  'validation_failed',
+  'scope_not_allowed',
+  'encryption_unavailable',
+  'schema_code_missing',
+  'would_break',
+  'conflict',
+  'locked',
+  'idempotency_conflict',
+] as const satisfies readonly ErrorCode[];
+
+/** What a write would do. */
+export const dryRunRecord = z
   .object({
     dryRun: z.literal(true),
     key: z.string(),
-    scope: z.enum(scopes),
-    scopeId: z.string().nullable(),
+    ...place.shape,
     changed: z.boolean(),
     impactLevel: z.enum(impactLevels),
     diff: z.array(diffRecord).readonly(),
     effectiveDiff: z.array(diffRecord).readonly(),
-    wouldBreak: z
-      .array(
-        z.object({
-          key: z.string(),
-          scope: z.enum(scopes),
-          scopeId: z.string().nullable(),
-          errors: z.array(z.object({ path: z.string(), message: z.string() })).readonly(),
-        }),
-      )
-      .readonly(),
+    wouldBreak: z.array(brokenLayer).readonly(),
   })
   .meta({ id: 'DryRun' });
 
@@ -62,6 +72,7 @@ function addRead(app: App, service: ConfigurationManagementService): void {
   app.get(
     '/v1/layers/*',
     {
+      config: { errors: ['invalid_key', 'invalid_scope', 'key_not_found'] },
       schema: {
         summary: 'The layer stored at one scope, as its current version',
         params: keyParams,
@@ -85,6 +96,7 @@ function addWrite(app: App, service: ConfigurationManagementService): void {
   app.put(
     '/v1/layers/*',
     {
+      config: { errors: writeErrors },
       schema: {
         summary: 'Stores a layer',
         params: keyParams,
@@ -96,18 +108,19 @@ function addWrite(app: App, service: ConfigurationManagementService): void {
     },
     async (request, reply) => {
       const actor = actorOf(request);
-      const { value, comment, expiresAt, idempotencyKey } = request.body;
+      const { value, comment: why, expiresAt, force: forced, idempotencyKey } = request.body;
       const { dryRun, ...scope } = request.query;
       const key = request.params['*'];
       const options: WriteOptions = {
         ...readPrecondition(request),
         ...readIdempotencyKey(request, idempotencyKey),
-        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...given('expiresAt', expiresAt),
+        ...given('force', forced),
       };
       const acting = service.as(actor);
       return dryRun === 'true'
-        ? await acting.set(key, value, scope, actor.id, comment, { ...options, dryRun: true })
-        : tagged(reply, await acting.set(key, value, scope, actor.id, comment, options));
+        ? await acting.set(key, value, scope, actor.id, why, { ...options, dryRun: true })
+        : tagged(reply, await acting.set(key, value, scope, actor.id, why, options));
     },
   );
 }
@@ -117,38 +130,34 @@ function addRemoval(app: App, service: ConfigurationManagementService): void {
     '/v1/layers/*',
     {
       preValidation: refuseBody,
+      config: { errors: [...writeErrors, 'key_not_found'] },
       schema: {
         summary: 'Removes a layer, so that the scope inherits again',
         params: keyParams,
-        querystring: writeQuery.extend({ comment: z.string().optional() }),
+        querystring: writeQuery.extend({ comment, force: flag.describe('As in the body of PUT') }),
         headers: writeHeaders,
         response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
       },
     },
     async (request, reply) => {
       const actor = actorOf(request);
-      const { dryRun, comment, ...scope } = request.query;
+      const { dryRun, comment: why, force: forced, ...scope } = request.query;
       const key = request.params['*'];
-      const options: WriteOptions = { ...readPrecondition(request), ...readIdempotencyKey(request) };
+      const options: WriteOptions = {
+        ...readPrecondition(request),
+        ...readIdempotencyKey(request),
+        force: forced === 'true',
+      };
       const acting = service.as(actor);
       return dryRun === 'true'
-        ? await acting.delete(key, scope, actor.id, comment, { ...options, dryRun: true })
-        : tagged(reply, await acting.delete(key, scope, actor.id, comment, options));
+        ? await acting.delete(key, scope, actor.id, why, { ...options, dryRun: true })
+        : tagged(reply, await acting.delete(key, scope, actor.id, why, options));
     },
   );
 }
 
 /** Answers a version under its entity tag. */
-function tagged<T extends { readonly version: string }>(reply: FastifyReply, version: T): T {
+export function tagged<T extends { readonly version: string }>(reply: FastifyReply, version: T): T {
   reply.header('etag', versionTag(version.version));
   return version;
-}
-
-/** Many programs and proxies drop the body of a DELETE, so what it says would count for some callers and not for others. */
-async function refuseBody(request: FastifyRequest): Promise<void> {
-  if (request.body !== undefined) {
-    throw new ConfigurationError('invalid_request', {
-      problem: 'DELETE takes no body; put the comment into the query',
-    });
-  }
 }

@@ -1,15 +1,20 @@
-/** Owns how a key and a scope are written in a request: the key as the rest of the path, the scope in the query. */
-import { scopes } from '@strata/core';
+/** Owns how a key and a scope are written in a request and in an answer: the key as the rest of the path, the scope in the query. */
+import { scopes, type ConfigScope } from '@strata/core';
 import { z } from 'zod';
 
 /** The key is the rest of the path, so that its `/` and `:` need no encoding. */
 export const keyParams = z.object({ '*': z.string().describe('The key') });
 
+/** The kind of a scope. */
+export const scopeName = z.enum(scopes);
+
+const scopeId = z.string().describe('The id of the org, team or user; none at global');
+
 /** The scope of one layer; without one, global. */
-export const scopeQuery = z.strictObject({
-  scope: z.enum(scopes).default('global'),
-  scopeId: z.string().optional().describe('The id of the org, team or user; none at global'),
-});
+export const scopeQuery = z.strictObject({ scope: scopeName.default('global'), scopeId: scopeId.optional() });
+
+/** The scope of a change that is too large to mean global by mistake. */
+export const requiredScopeQuery = scopeQuery.extend({ scope: scopeName });
 
 /** The scope to read at, with the parents to inherit from where they are not the registered ones. */
 export const scopeContextQuery = scopeQuery.extend({
@@ -18,10 +23,21 @@ export const scopeContextQuery = scopeQuery.extend({
 });
 
 /**
- * The scope that a call of history is narrowed to; absent, all scopes. A `scopeId` alone names no scope and is kept, so that
- * the service refuses it.
+ * The scope that a call is narrowed to; absent, all scopes. A `scopeId` alone names no scope and is kept, so that the service refuses
+ * it.
  */
-export const optionalScopeQuery = scopeQuery.extend({ scope: z.enum(scopes).optional() });
+export const optionalScopeQuery = scopeQuery.extend({ scope: scopeName.optional() });
+
+/** A scope in a body. */
+export const scopeInput = z.strictObject({ scope: scopeName, scopeId: scopeId.nullable().optional() });
+
+/** The scope that an answer is about: `scopeId` is null at global. */
+export const place = z.object({ scope: scopeName, scopeId: z.string().nullable() });
+
+/** The scope of a query as answers have it. */
+export function placeOf({ scope, scopeId: id }: z.output<typeof scopeQuery>): z.output<typeof place> {
+  return { scope, scopeId: scope === 'global' ? null : (id ?? null) };
+}
 
 /** A whole number above 0 in a query, where everything is text. */
 export const positiveInteger = z
@@ -29,11 +45,22 @@ export const positiveInteger = z
   .regex(/^[1-9][0-9]{0,14}$/, 'must be a whole number above 0')
   .transform(Number);
 
+/** How many entries a page has at most. */
+export function pageLimit(normal: number, most: number) {
+  return positiveInteger
+    .refine((limit) => limit <= most, `must be at most ${String(most)}`)
+    .default(normal)
+    .describe(`How many at most: 1 to ${String(most)}`);
+}
+
+/** A switch in a query, off by default. */
+export const flag = z.enum(['true', 'false']).default('false');
+
 /** The `{ scope }` of calls that may be narrowed to one. */
-export function narrowing(query: z.output<typeof optionalScopeQuery>): {
+export function narrowing(query: { readonly scope?: ConfigScope | undefined; readonly scopeId?: string | undefined }): {
   readonly scope?: z.output<typeof scopeQuery>;
 } {
-  const { scope, scopeId } = query;
-  if (scope === undefined && scopeId === undefined) return {};
-  return { scope: { scope: scope ?? 'global', ...(scopeId === undefined ? {} : { scopeId }) } };
+  const { scope, scopeId: id } = query;
+  if (scope === undefined && id === undefined) return {};
+  return { scope: { scope: scope ?? 'global', ...(id === undefined ? {} : { scopeId: id }) } };
 }

@@ -1,45 +1,77 @@
 /** Owns the routes of effective values. */
-import { ConfigurationError, formatScope, parseScopeContext, scopes, type JsonValue } from '@strata/core';
+import { ConfigurationError, formatScope, parseScopeContext, type JsonValue } from '@strata/core';
 import type { ConfigurationManagementService } from '@strata/service';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
-import { keyParams, scopeContextQuery } from './scope-query.ts';
+import { keyParams, place, placeOf, scopeContextQuery } from './scope-query.ts';
 
-const effectiveValue = z
-  .object({
-    key: z.string(),
-    scope: z.enum(scopes),
-    scopeId: z.string().nullable(),
-    value: z.unknown(),
-  })
-  .meta({ id: 'EffectiveValue' });
+const effectiveValue = z.object({ key: z.string(), ...place.shape, value: z.unknown() }).meta({ id: 'EffectiveValue' });
 
-/** `GET /v1/values/<key>`: the effective value of a key at a scope, with an entity tag. */
+const effectiveValues = place
+  .extend({ values: z.record(z.string(), z.unknown()).describe('By key') })
+  .meta({ id: 'EffectiveValues' });
+
+const severalQuery = scopeContextQuery.extend({
+  key: z
+    .union([z.array(z.string()), z.string().transform((key) => [key])])
+    .optional()
+    .describe('Once for each key asked for; absent: every key with a layer on the chain'),
+});
+
+/** `GET /v1/values/<key>` and `GET /v1/values`: one, several or all effective values at a scope, with an entity tag. */
 export function valueRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
   return (app, _options, done) => {
-    app.get(
-      '/v1/values/*',
-      {
-        onSend: answerConditionally,
-        schema: {
-          summary: 'The effective value of a key at a scope',
-          params: keyParams,
-          querystring: scopeContextQuery,
-          response: { 200: effectiveValue, default: problemSchema },
-        },
-      },
-      async (request) => {
-        const key = request.params['*'];
-        const value = await readValue(service.as(actorOf(request)), key, request.query);
-        const { scope, scopeId } = request.query;
-        return { key, scope, scopeId: scopeId ?? null, value };
-      },
-    );
+    addOne(app, service);
+    addSeveral(app, service);
     done();
   };
+}
+
+type App = Parameters<FastifyPluginCallbackZod>[0];
+
+function addOne(app: App, service: ConfigurationManagementService): void {
+  app.get(
+    '/v1/values/*',
+    {
+      onSend: answerConditionally,
+      config: { errors: ['invalid_key', 'invalid_scope', 'key_not_found'] },
+      schema: {
+        summary: 'The effective value of a key at a scope',
+        params: keyParams,
+        querystring: scopeContextQuery,
+        response: { 200: effectiveValue, default: problemSchema },
+      },
+    },
+    async (request) => {
+      const key = request.params['*'];
+      const value = await readValue(service.as(actorOf(request)), key, request.query);
+      return { key, ...placeOf(request.query), value };
+    },
+  );
+}
+
+function addSeveral(app: App, service: ConfigurationManagementService): void {
+  app.get(
+    '/v1/values',
+    {
+      onSend: answerConditionally,
+      config: { errors: ['invalid_key', 'invalid_scope'] },
+      schema: {
+        summary: 'The effective values of several keys at a scope (null where missing), or of all',
+        querystring: severalQuery,
+        response: { 200: effectiveValues, default: problemSchema },
+      },
+    },
+    async (request) => {
+      const { key: keys, ...scope } = request.query;
+      const acting = service.as(actorOf(request));
+      const values = keys === undefined ? await acting.getAll(scope) : await acting.getBatch(keys, scope);
+      return { ...placeOf(scope), values: Object.fromEntries<unknown>(values) };
+    },
+  );
 }
 
 /** @throws ConfigurationError `key_not_found` when no layer gives a value. */

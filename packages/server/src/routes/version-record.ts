@@ -1,14 +1,14 @@
 /** Owns how a version is written in an answer. */
-import { impactLevels, scopes } from '@strata/core';
+import { impactLevels } from '@strata/core';
 import { z } from 'zod';
+import { place } from './scope-query.ts';
 
 /** One address changed by one commit. */
 export const versionRecord = z
   .object({
     version: z.string(),
     key: z.string(),
-    scope: z.enum(scopes),
-    scopeId: z.string().nullable(),
+    ...place.shape,
     operation: z.enum(['set', 'delete', 'rollback']),
     value: z.unknown(),
     changedBy: z.string(),

@@ -15,8 +15,16 @@ export function endsConnection(error: unknown): boolean {
 }
 
 /**
- * What callers get for an error of the driver or the server: `unavailable` when the database cannot work now, `not_migrated`
- * when a table or function of Strata is missing, else the error as it is.
+ * How far an error of the server reaches: the statement alone (`ERROR`), the session (`FATAL`) or the whole server (`PANIC`), in
+ * the server's language; `undefined` for every other error.
+ */
+export function severityOf(error: unknown): unknown {
+  return error instanceof Error && 'severity' in error ? error.severity : undefined;
+}
+
+/**
+ * What callers get for an error of the driver or the server: `unavailable` when the database cannot work now, `storage_full` when
+ * its disk is full, `not_migrated` when a table or function of Strata is missing, else the error as it is.
  * @param sent whether the statement had left this process.
  */
 export function databaseFault(error: unknown, sent: boolean): unknown {
@@ -24,9 +32,13 @@ export function databaseFault(error: unknown, sent: boolean): unknown {
   if (state === undefined) {
     return error instanceof ConfigurationError || isProgrammingError(error) ? error : unavailable(error, sent);
   }
-  if (/^(?:08|40003|57P0)/.test(state) && state !== '57P03') return unavailable(error, sent);
-  // The server refused these before it did anything: out of resources, starting up, read-only.
-  if (/^(?:53|57P03|25006)/.test(state)) return unavailable(error, false);
+  if (severityOf(error) === 'PANIC' || (/^(?:08|40003|57P0)/.test(state) && state !== '57P03'))
+    return unavailable(error, sent);
+  const isPlain = severityOf(error) === 'ERROR';
+  if (state === '53100' && isPlain)
+    return new ConfigurationError('storage_full', { problem: describe(error) }, { cause: error });
+  // The server undid these or never began: out of resources, starting up, read-only, an error of its disk, a lock that others keep.
+  if (/^(?:53|57P03|25006|58|55P03)/.test(state)) return unavailable(error, sent && !isPlain);
   return isMissingObject(error, state) ? new ConfigurationError('not_migrated', {}, { cause: error }) : error;
 }
 

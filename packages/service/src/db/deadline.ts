@@ -15,12 +15,24 @@ export function deadlineIn(ms: number): Deadline {
 // Longer delays make Node's timers fire at once.
 const longestDelay = 2 ** 31 - 1;
 
-/** Resolves as `work` does, or rejects with `late()` after `ms` milliseconds; what `work` does afterwards is ignored. */
+// A timer that fires this much too late tells that the process was busy, and could not read an answer in time.
+const busy = 20;
+const grace = 100;
+
+/**
+ * Resolves as `work` does, or rejects with `late()` after `ms` milliseconds; what `work` does afterwards is ignored. A process that
+ * was too busy to read the answer in time gets a moment to do so.
+ */
 export function within<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    // An answer that arrived while this process was busy is read first.
-    const onTime = (): void => void setImmediate(() => reject(late()));
-    const timer = setTimeout(onTime, Math.min(ms, longestDelay));
+    const delay = Math.min(ms, longestDelay);
+    const due = performance.now() + delay;
+    const end = (): void => reject(late());
+    let timer = setTimeout(() => {
+      // An answer that has arrived is read before this.
+      if (performance.now() < due + busy) setImmediate(end);
+      else timer = setTimeout(end, grace);
+    }, delay);
     void work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,6 +1,6 @@
 /** Owns the rule that one process at a time opens a directory. */
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError } from '@strata/core';
 
@@ -12,7 +12,7 @@ export interface DirectoryLock {
 
 interface Owner {
   readonly pid: number;
-  /** When the process started, in ticks since boot; `null` where the system does not tell. Tells a reused pid from its owner. */
+  /** The boot of the system and the ticks since then at which the process started; `null` where unknown. Tells a reused pid apart. */
   readonly startedAt: string | null;
 }
 
@@ -29,9 +29,7 @@ export function lockDirectory(directory: string): DirectoryLock {
 /** A link appears with its contents or not at all, and fails where one is, so there is never half a lock nor two owners. */
 function acquire(path: string, directory: string): void {
   const own = `${path}.${randomUUID()}`;
-  writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) } satisfies Owner), {
-    flag: 'wx',
-  });
+  writeSynced(own, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) } satisfies Owner));
   try {
     while (!tryLink(own, path)) {
       const owner = readOwner(path);
@@ -41,6 +39,17 @@ function acquire(path: string, directory: string): void {
     }
   } finally {
     unlinkSync(own);
+  }
+}
+
+/** After a power failure, a file whose name was kept and whose contents were not would be a lock that tells of no owner. */
+function writeSynced(path: string, text: string): void {
+  const descriptor = openSync(path, 'wx');
+  try {
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -102,7 +111,8 @@ function startOf(pid: number): string | null {
     // The name of the program stands in parentheses and may hold anything; state and start time are fields 3 and 22.
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? ended : (fields[19] ?? null);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return fields[0] === 'Z' || fields[0] === 'X' ? ended : `${boot} ${fields[19] ?? ''}`;
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return null;
     throw error;

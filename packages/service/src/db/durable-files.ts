@@ -13,6 +13,7 @@ type ModuleOptions = Parameters<NodeFS['init']>[1];
 
 /** What is used of Emscripten's file system over Node's. */
 interface EmscriptenFiles {
+  readonly streams: readonly (OpenFile | null | undefined)[];
   readonly ErrnoError: new (errno: number) => Error;
   readonly filesystems: {
     readonly NODEFS: {
@@ -60,6 +61,16 @@ export class DurableFiles extends NodeFS {
       }
     };
   }
+}
+
+/**
+ * Leaves an instance that must do nothing more, not even shut down: what it would write then could make good, in the eyes of the
+ * next one, what never reached the disk.
+ */
+export function abandon(pglite: PGlite): void {
+  const { streams } = pglite.Module.FS as unknown as EmscriptenFiles;
+  const descriptors = streams.flatMap((file) => (file?.nfd === undefined ? [] : [file.nfd]));
+  for (const descriptor of new Set(descriptors)) closeSync(descriptor);
 }
 
 /** Syncs a directory with all it holds. */

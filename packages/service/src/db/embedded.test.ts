@@ -171,7 +171,8 @@ describe('the lock of a directory', () => {
   const lock = (): string => join(dataDir, 'owner.lock');
   const startedAt = (pid: number): string => {
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
   };
 
   it('refuses while its process lives, and is taken over at once when that was killed', async () => {
@@ -187,8 +188,30 @@ describe('the lock of a directory', () => {
   });
 
   it('is taken over when its pid belongs to a process that started later', () => {
-    writeFileSync(lock(), JSON.stringify({ pid: process.ppid, startedAt: '1' }));
+    writeFileSync(lock(), JSON.stringify({ pid: process.ppid, startedAt: startedAt(process.pid) }));
     lockDirectory(dataDir).release();
+  });
+
+  it('is taken over when the same pid and start time belong to another boot of the machine', () => {
+    const ticks = startedAt(process.pid).split(' ')[1] ?? '';
+    writeFileSync(lock(), JSON.stringify({ pid: process.pid, startedAt: `another-boot ${ticks}` }));
+    lockDirectory(dataDir).release();
+  });
+
+  it('is taken over from a process that has ended and was not reaped', async () => {
+    // The parent never waits for its child: `exec` puts a program there that knows nothing of it.
+    const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 60']);
+    try {
+      const zombie = await new Promise<number>((resolve) => {
+        parent.stdout.once('data', (data) => resolve(Number(String(data))));
+      });
+      writeFileSync(lock(), JSON.stringify({ pid: zombie, startedAt: startedAt(zombie) }));
+      expect(() => lockDirectory(dataDir)).toThrow(`open in process ${String(zombie)}`);
+      await expect.poll(() => readFileSync(`/proc/${String(zombie)}/stat`, 'utf8'), { timeout: 5000 }).toMatch(/\) Z /);
+      lockDirectory(dataDir).release();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('is taken over although one that took it over was killed in the middle', () => {

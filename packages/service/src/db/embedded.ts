@@ -5,6 +5,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import type { Database } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
+import type { PGliteDatabase } from './pglite.ts';
 
 /** Where the embedded database keeps its data, and how safely. */
 export interface EmbeddedOptions {
@@ -34,15 +35,16 @@ interface Instance {
  */
 export async function openEmbeddedDatabase(options: EmbeddedOptions = {}): Promise<EmbeddedDatabase> {
   const dataDir = options.dataDir === undefined ? null : resolve(options.dataDir);
+  const { pgliteDatabase } = await import('./pglite.ts');
   const instance = dataDir === null ? await startInMemory() : await startLocked(dataDir, options.relaxed === true);
+  const database = pgliteDatabase(instance.pglite, instance.failure === undefined ? {} : { failure: instance.failure });
   try {
-    const database = await adapt(instance, dataDir);
     await migrate(database);
-    return database;
   } catch (error) {
-    await end(instance);
+    await end(instance, database);
     throw error;
   }
+  return closable(instance, database, dataDir);
 }
 
 async function startInMemory(): Promise<Instance> {
@@ -58,18 +60,21 @@ async function loadPGlite(): Promise<{ PGlite: typeof PGlite; startParams: strin
 }
 
 async function startLocked(dataDir: string, relaxed: boolean): Promise<Instance> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const made = mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(dataDir);
   try {
-    return { ...(await startIn(dataDir, relaxed)), release: () => lock.release() };
+    return { ...(await startIn(dataDir, relaxed, made)), release: () => lock.release() };
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-/** Starts the store of a directory, or makes it; one that was left half made, so never opened, is made anew. */
-async function startIn(dataDir: string, relaxed: boolean): Promise<Instance> {
+/**
+ * Starts the store of a directory, or makes it; one that was left half made, so never opened, is made anew.
+ * @param made the uppermost directory that was made for it.
+ */
+async function startIn(dataDir: string, relaxed: boolean, made: string = dataDir): Promise<Instance> {
   const files = join(dataDir, 'database');
   const unfinished = join(dataDir, 'unfinished');
   if (existsSync(unfinished)) rmSync(files, { recursive: true, force: true });
@@ -80,8 +85,11 @@ async function startIn(dataDir: string, relaxed: boolean): Promise<Instance> {
   const instance = await startFiles(files, relaxed);
   if (!relaxed) syncTree(files);
   rmSync(unfinished);
-  syncPath(dataDir);
-  syncPath(dirname(dataDir));
+  for (let directory = dataDir; directory !== dirname(made);) {
+    syncPath(directory);
+    directory = dirname(directory);
+  }
+  syncPath(dirname(made));
   return instance;
 }
 
@@ -96,26 +104,27 @@ async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
   };
 }
 
-async function adapt(instance: Instance, dataDir: string | null): Promise<EmbeddedDatabase> {
-  const { pgliteDatabase } = await import('./pglite.ts');
-  const { failure } = instance;
-  const database = pgliteDatabase(instance.pglite, failure === undefined ? {} : { failure });
+function closable(instance: Instance, database: PGliteDatabase, dataDir: string | null): EmbeddedDatabase {
+  const { query, script, transaction } = database;
   let ended: Promise<void> | undefined;
   return {
-    ...database,
+    query,
+    script,
+    transaction,
     kind: 'embedded',
     dataDir,
     async close() {
       await database.close();
-      ended ??= end(instance);
+      ended ??= end(instance, database);
       await ended;
     },
   };
 }
 
-async function end({ pglite, release }: Instance): Promise<void> {
+async function end({ pglite, release }: Instance, database: PGliteDatabase): Promise<void> {
   try {
-    await pglite.close();
+    if (database.failure() === undefined) await pglite.close();
+    else (await import('./durable-files.ts')).abandon(pglite);
   } finally {
     release?.();
   }

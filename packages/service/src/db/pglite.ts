@@ -2,7 +2,7 @@
 import { messages, protocol, type PGlite } from '@electric-sql/pglite';
 import { ConfigurationError } from '@strata/core';
 import type { Database, Row, Sql, SqlParameter } from './database.ts';
-import { databaseFault, sqlState, unavailable } from './database-fault.ts';
+import { databaseFault, severityOf, sqlState, unavailable } from './database-fault.ts';
 import { swallowedFailure, transactionGuard } from './transaction-guard.ts';
 import { columnParser, encodeParameter } from './wire-values.ts';
 
@@ -12,11 +12,17 @@ export interface PGliteOptions {
   readonly failure?: () => Error | undefined;
 }
 
+/** A database over an instance, which can come to its end by itself. */
+export interface PGliteDatabase extends Database {
+  /** Why the instance does nothing more, closing it included; `undefined` while it works. */
+  failure(): Error | undefined;
+}
+
 type Messages = Awaited<ReturnType<PGlite['execProtocolStream']>>;
 const { serialize } = protocol;
 
 /** A database over a PGlite instance, which stays the caller's. Statements and transactions wait for each other. */
-export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Database {
+export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): PGliteDatabase {
   const connection = new Connection(pglite, options.failure ?? (() => undefined));
   const guard = transactionGuard();
   const sql: Sql = {
@@ -38,7 +44,7 @@ export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Dat
         try {
           await connection.script(text);
         } finally {
-          if (pglite.isInTransaction()) await connection.script('ROLLBACK');
+          await connection.rollback();
         }
       });
     },
@@ -51,7 +57,7 @@ export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Dat
           if (commandOf(await connection.script('COMMIT')) !== 'COMMIT') throw swallowedFailure();
           return result;
         } catch (error) {
-          if (pglite.isInTransaction()) await connection.script('ROLLBACK');
+          await connection.rollback();
           throw error;
         }
       });
@@ -60,6 +66,7 @@ export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Dat
       connection.closed = true;
       return Promise.resolve();
     },
+    failure: () => connection.failure(),
   };
 }
 
@@ -67,13 +74,14 @@ export function pgliteDatabase(pglite: PGlite, options: PGliteOptions = {}): Dat
 class Connection {
   closed = false;
   readonly #pglite: PGlite;
-  readonly #failure: () => Error | undefined;
+  readonly #filesFailure: () => Error | undefined;
+  #failure: Error | undefined;
   /** The statements that are prepared, by name. */
   readonly #prepared = new Map<string, string>();
 
   constructor(pglite: PGlite, failure: () => Error | undefined) {
     this.#pglite = pglite;
-    this.#failure = failure;
+    this.#filesFailure = failure;
   }
 
   /** Runs `work` when no other statement or transaction of the instance runs, those of its own methods included. */
@@ -106,11 +114,22 @@ class Connection {
     return this.#send(serialize.query(text));
   }
 
+  /** Undoes an open transaction. */
+  async rollback(): Promise<void> {
+    if (this.failure() === undefined && this.#pglite.isInTransaction()) await this.script('ROLLBACK');
+  }
+
+  failure(): Error | undefined {
+    return (this.#failure ??= this.#filesFailure());
+  }
+
   async #send(message: Uint8Array): Promise<Messages> {
     this.#checkHealth(false);
     try {
       return await this.#pglite.runExclusive(() => this.#pglite.execProtocolStream(message, { syncToFs: false }));
     } catch (error) {
+      // An instance that panicked or crashed would never return from another call.
+      if (severityOf(error) !== 'ERROR') this.#failure ??= error instanceof Error ? error : new Error(String(error));
       if (sqlState(error) === undefined) throw unavailable(error, true);
       throw databaseFault(error, true);
     } finally {
@@ -119,7 +138,7 @@ class Connection {
   }
 
   #checkHealth(sent: boolean): void {
-    const failure = this.#failure();
+    const failure = this.failure();
     if (failure !== undefined) throw unavailable(failure, sent);
   }
 }

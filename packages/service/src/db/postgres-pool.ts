@@ -216,8 +216,27 @@ async function useClient<T>(
   }
 }
 
-/** The date style of each client's session where it is not ISO, which alone can be read without guessing. */
-const dateStyles = new WeakMap<PostgresClient, string | null>();
+/** What a client's session is given for a call, and what gives it back its own; null where it has that already. */
+interface Settings {
+  readonly set: string;
+  readonly reset: string;
+}
+const currentSettings =
+  "SELECT current_setting('datestyle') AS style, current_setting('default_transaction_isolation') AS isolation";
+const sessionSettings = new WeakMap<PostgresClient, Settings | null>();
+
+/**
+ * Dates in ISO style, which alone can be read without guessing; and statements outside a transaction at read committed, without which
+ * a step that waited for another would fail rather than see what that one did.
+ */
+function settingsFor(current: { readonly style: string; readonly isolation: string }): Settings | null {
+  if (current.style.startsWith('ISO') && current.isolation === 'read committed') return null;
+  const isolation = 'SET default_transaction_isolation TO';
+  return {
+    set: `SET datestyle TO ISO; ${isolation} 'read committed'`,
+    reset: `SET datestyle TO ${current.style}; ${isolation} '${current.isolation}'`,
+  };
+}
 
 class CheckedOutClient implements Session {
   readonly #client: PostgresClient;
@@ -245,22 +264,22 @@ class CheckedOutClient implements Session {
     await this.run({ text: 'ROLLBACK' }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
   }
 
-  /** Makes times readable; what it changes is put back in `giveBack`. */
+  /** Gives the session the settings that the service needs; `giveBack` puts back what it changes. */
   async prepareSession(deadline: Deadline): Promise<void> {
-    let style = dateStyles.get(this.#client);
-    if (style === undefined) {
-      const { rows } = await this.run({ text: "SELECT current_setting('datestyle')", types: columnTypes }, deadline);
-      const current = String(Object.values(rows[0] ?? {})[0]);
-      style = current.startsWith('ISO') ? null : current;
-      dateStyles.set(this.#client, style);
+    let settings = sessionSettings.get(this.#client);
+    if (settings === undefined) {
+      const { rows } = await this.run({ text: currentSettings, types: columnTypes }, deadline);
+      const [style, isolation] = Object.values(rows[0] ?? {}).map(String);
+      settings = settingsFor({ style: style ?? '', isolation: isolation ?? '' });
+      sessionSettings.set(this.#client, settings);
     }
-    if (style !== null) await this.run({ text: 'SET datestyle TO ISO' }, deadline);
+    if (settings !== null) await this.run({ text: settings.set }, deadline);
   }
 
   async giveBack(): Promise<void> {
-    const style = dateStyles.get(this.#client) ?? null;
-    if (style !== null && this.#failure === undefined) {
-      await this.run({ text: `SET datestyle TO ${style}` }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
+    const settings = sessionSettings.get(this.#client) ?? null;
+    if (settings !== null && this.#failure === undefined) {
+      await this.run({ text: settings.reset }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
     }
     this.#client.release(this.#failure);
     this.#client.off('error', this.#onError);

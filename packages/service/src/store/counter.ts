@@ -39,3 +39,19 @@ export async function readProgress(sql: Sql): Promise<Progress> {
   if (row === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
   return toProgress(row);
 }
+
+/**
+ * Waits for the turn to change what writers decide on; the turn ends with the transaction of `sql`, and at the latest five seconds after its
+ * process has stopped. Only such commits wait for it: writers of values go on.
+ */
+export async function takeTurn(sql: Sql): Promise<void> {
+  await sql.query(
+    `SELECT set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '1500ms', true),
+      pg_advisory_xact_lock('configuration_counter'::regclass::oid::int, 1)`,
+  );
+}
+
+/** Waits until no write step is under way, and keeps others from starting until the transaction of `sql` ends. */
+export async function lockCounter(sql: Sql): Promise<void> {
+  await sql.query('SELECT FROM configuration_counter FOR UPDATE');
+}

@@ -8,7 +8,7 @@ import {
   type ScopeRef,
   type ScopeRequest,
 } from '@strata/core';
-import type { Row, Sql } from '../db/database.ts';
+import type { QueryOptions, Row, Sql } from '../db/database.ts';
 import { chainCandidates, linksAsJson } from './chain.ts';
 import { progressColumns, toProgress, type Progress, type ProgressRow } from './counter.ts';
 
@@ -127,7 +127,12 @@ export async function readLayers(
 }
 
 /** Reads, for a batch of writes, the heads of the addresses and of every scope above them, deleted ones too. */
-export async function readHeads(sql: Sql, environment: string, addresses: readonly Address[]): Promise<LayerRead> {
+export async function readHeads(
+  sql: Sql,
+  environment: string,
+  addresses: readonly Address[],
+  options?: QueryOptions,
+): Promise<LayerRead> {
   const rows = await sql.query<LayerRow>(
     `WITH asked AS MATERIALIZED (
       SELECT DISTINCT a.scope COLLATE "C" AS scope, a.scope_id COLLATE "C" AS scope_id, NULL::text AS org_id, NULL::text AS team_id
@@ -145,6 +150,7 @@ export async function readHeads(sql: Sql, environment: string, addresses: readon
       addresses.map((address) => address.scopeId),
     ],
     'strata_heads',
+    options,
   );
   return toLayerRead(rows);
 }

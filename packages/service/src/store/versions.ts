@@ -142,24 +142,36 @@ export async function readAddressHistory(
   return rows.map(toVersion);
 }
 
-/** Reads the versions of a key before a revision, newest first, at all its scopes or at one. */
+/** A place in the listing of a key's versions: after one row of it, or without a scope after no row of that revision yet. */
+export type HistoryPlace =
+  (ScopeRef & { readonly revision: number }) | { readonly revision: number; readonly scope?: undefined };
+
+/** Reads the versions of a key after a place in their listing (absent: from its top), newest first, at all its scopes or at one. */
 export async function readKeyHistory(
   sql: Sql,
   environment: string,
   key: string,
   scope: ScopeRef | undefined,
-  before: number | undefined,
+  after: HistoryPlace | undefined,
   limit: number,
 ): Promise<StoredVersion[]> {
+  // One commit can change a key at several scopes, so a revision alone is no place between two rows.
+  const [revision, afterScope, afterId] =
+    after?.scope === undefined
+      ? [(after?.revision ?? Number.MAX_SAFE_INTEGER) - 1, '', '']
+      : [after.revision, after.scope, after.scopeId];
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables}
-    WHERE v.environment = $1 AND v.key = $2 AND v.revision < $3::bigint
-      ${scope === undefined ? '' : 'AND v.scope = $5 AND v.scope_id = $6'}
-    ORDER BY v.revision DESC, v.scope, v.scope_id LIMIT $4`,
+    WHERE v.environment = $1 AND v.key = $2 AND v.revision <= $3::bigint
+      AND (v.revision < $3::bigint OR (v.scope, v.scope_id) > ($4, $5))
+      ${scope === undefined ? '' : 'AND v.scope = $7 AND v.scope_id = $8'}
+    ORDER BY v.revision DESC, v.scope, v.scope_id LIMIT $6`,
     [
       environment,
       key,
-      before ?? Number.MAX_SAFE_INTEGER,
+      revision,
+      afterScope,
+      afterId,
       limit,
       ...(scope === undefined ? [] : [scope.scope, scope.scopeId]),
     ],

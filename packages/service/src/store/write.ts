@@ -2,6 +2,7 @@
 import type { Address, ImpactLevel, VersionOperation } from '@strata/core';
 import type { Row, Sql } from '../db/database.ts';
 import type { CommitOperation } from './commits.ts';
+import type { Progress } from './counter.ts';
 
 /** A commit to write. */
 export interface NewCommit {
@@ -42,11 +43,12 @@ export interface SeenHead extends Address {
 /** Everything that one step writes, and all that must still hold when it does. */
 export interface WriteStep {
   readonly environment: string;
-  readonly decisionRevision: number;
-  /** Whether it changes scopes, schemas or locks. */
-  readonly decides: boolean;
-  /** Whether it changes schemas or locks. */
-  readonly rules: boolean;
+  /** The counter on which it was decided. */
+  readonly progress: Pick<Progress, 'decisionRevision' | 'rulesRevision'>;
+  /** Whether it was decided on which scope inherits from which, and not only on schemas, locks and heads. */
+  readonly reliesOnLinks: boolean;
+  /** Which of what writers decide on it changes: links of scopes, or schemas or locks. */
+  readonly changes: 'nothing' | 'scopes' | 'rules';
   readonly commits: readonly NewCommit[];
   readonly versions: readonly NewVersion[];
   readonly seen: readonly SeenHead[];
@@ -61,7 +63,7 @@ export interface Written {
 }
 
 const parameterTypes = [
-  ...['text', 'bigint', 'boolean', 'boolean'],
+  ...['text', 'bigint', 'bigint', 'boolean', 'boolean'],
   ...['uuid[]', ...Array<string>(12).fill('text[]')],
   ...['int[]', ...Array<string>(9).fill('text[]'), 'timestamptz[]', 'int[]'],
   ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bigint[]'],
@@ -72,7 +74,8 @@ const writeQuery = `SELECT base_revision, committed_at FROM configuration_write(
 
 /**
  * Runs the step: all of it or nothing.
- * @throws the database's error with SQLSTATE 40001 when something that was decided on has moved.
+ * @throws the database's error with SQLSTATE 40001 when something that was decided on has moved; `unavailable` when other writers hold
+ *   the counter for longer than a caller waits.
  */
 export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> {
   const { commits, versions, seen } = step;
@@ -83,9 +86,10 @@ export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> 
     writeQuery,
     [
       step.environment,
-      step.decisionRevision,
-      step.decides,
-      step.rules,
+      step.progress.rulesRevision,
+      step.reliesOnLinks ? step.progress.decisionRevision : null,
+      step.changes === 'rules',
+      step.changes !== 'nothing',
       commits.map((commit) => commit.id),
       commits.map((commit) => commit.operation),
       commits.map((commit) => commit.about?.key ?? null),
@@ -123,4 +127,11 @@ export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> 
   const row = rows[0];
   if (row === undefined) throw new Error('configuration_write answered no row');
   return { baseRevision: row.base_revision, committedAt: row.committed_at };
+}
+
+/** The heads of a step that had moved, as its failure tells them; undefined when it failed for anything else. */
+export function movedHeads(error: unknown, { seen }: WriteStep): readonly SeenHead[] | undefined {
+  if (!(error instanceof Error) || !('detail' in error) || typeof error.detail !== 'string') return undefined;
+  const heads = /^heads (\d[\d,]*)$/.exec(error.detail)?.[1]?.split(',');
+  return heads?.flatMap((number) => seen[Number(number) - 1] ?? []);
 }

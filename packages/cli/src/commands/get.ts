@@ -1,0 +1,54 @@
+/** Owns `strata get`. */
+import process from 'node:process';
+import { closestName, isJsonObject, parsePath, valueAt, type JsonValue } from '@strata/core';
+import type { Command } from 'commander';
+import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
+import { CommandError, exitCodes } from '../exit-codes.ts';
+import { suggestingKey } from '../known-keys.ts';
+import { full, print } from '../output.ts';
+import { addReadScope, namedScope, readScope, type ScopeFlags } from '../scope-options.ts';
+import { printable } from '../terminal.ts';
+
+type GetFlags = ConnectionFlags & ScopeFlags & { readonly layer?: boolean };
+
+/** Adds `strata get <key> [path]`: prints an effective value, or the part of it at a path. */
+export function addGetCommand(program: Command): void {
+  const command = addRemoteCommand(program, 'get', 'print the effective value of a key, or a part of it', [
+    'get branding --org acme',
+    'get pm_intervals lightDuty',
+    'get email_notifications --user ada --team north    (inherits from that team)',
+    'get branding --org acme --layer > branding.json    (only what the org itself says)',
+  ])
+    .argument('<key>', 'the key')
+    .argument('[path]', 'a part of the value, written a.b[0]')
+    .option('--layer', 'only what is stored at the scope itself, without what it inherits');
+  addReadScope(command).action(async (key: string, path: string | undefined, flags: GetFlags) => {
+    const steps = parsePath(path ?? '$');
+    const value = await readValue(key, flags);
+    const part = valueAt(value, steps);
+    if (part === undefined) throw noSuchPart(key, path ?? '$', value);
+    print(flags.json === true ? JSON.stringify(part, null, 2) : shown(part));
+  });
+}
+
+async function readValue(key: string, flags: GetFlags): Promise<JsonValue> {
+  const client = openClient(flags);
+  const scope = flags.layer === true ? namedScope(flags) : readScope(flags);
+  return suggestingKey(client, key, scope, async () =>
+    flags.layer === true
+      ? (await client.getLayer(key, scope ?? { scope: 'global' })).value
+      : (await client.getValue(key, scope)).value,
+  );
+}
+
+/** A text as it is, so that a script can use it; on a terminal without what would steer the terminal. */
+function shown(value: JsonValue): string {
+  if (typeof value !== 'string') return full(value);
+  return process.stdout.isTTY ? printable(value) : value;
+}
+
+function noSuchPart(key: string, path: string, value: JsonValue): CommandError {
+  const near = isJsonObject(value) ? closestName(path, Object.keys(value)) : undefined;
+  const advice = near === undefined ? `See: strata get ${key}` : `Did you mean ${near}?`;
+  return new CommandError(exitCodes.notFound, `There is nothing at ${path} of ${key}. ${advice}`);
+}

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCommandLine, type CommandLine } from '../../../test/command-line.ts';
+import { buildProgram } from './program.ts';
+
+const page = await readFile(join(import.meta.dirname, '../../../docs/cli.md'), 'utf8');
+
+interface Example {
+  readonly command: string;
+  readonly output: string;
+}
+
+/** The commands of a console block, each with the lines below it. */
+function readBlock(block: string): Example[] {
+  return block.split(/^\$ /m).flatMap((part) => {
+    const [command = '', ...output] = part.split('\n');
+    return command === '' ? [] : [{ command, output: output.join('\n') }];
+  });
+}
+
+const examples = Array.from(page.matchAll(/^```console\n([^]*?)^```$/gm), ([, block]) => readBlock(block ?? '')).flat();
+
+/** What differs from run to run: hashes, times, and how wide they make a column they stand in. */
+function normalize(text: string): string {
+  return text
+    .replaceAll(/\b[0-9a-f]{16}\b/g, '<version>')
+    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{3}Z)?/g, '<time>');
+}
+
+let strata: CommandLine;
+beforeAll(async () => {
+  strata = await startCommandLine();
+  const bin = join(strata.directory, 'bin');
+  await mkdir(bin);
+  const main = join(import.meta.dirname, 'main.ts');
+  const script = `#!/bin/sh\nexec '${process.execPath}' --conditions=source '${main}' "$@"\n`;
+  await writeFile(join(bin, 'strata'), script);
+  await chmod(join(bin, 'strata'), 0o755);
+});
+afterAll(() => strata.close());
+
+/** Runs a line as a reader of the page would, and answers all that the terminal shows. */
+async function runLine(line: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', `{ ${line}\n} 2>&1`], {
+    cwd: strata.directory,
+    env: {
+      PATH: `${join(strata.directory, 'bin')}:${process.env['PATH'] ?? ''}`,
+      STRATA_URL: strata.url,
+      STRATA_ACTOR: 'ann',
+      TZ: 'UTC',
+    },
+  });
+  return stdout;
+}
+
+describe('docs/cli.md', () => {
+  // The examples build on each other, as they do for a reader: one test in their order.
+  it('shows what each of its commands prints', { timeout: 120_000 }, async () => {
+    expect(examples.length).toBeGreaterThan(40);
+    for (const { command, output } of examples) {
+      expect({ command, output: normalize(await runLine(command)) }).toEqual({ command, output: normalize(output) });
+    }
+  });
+
+  it('has an example of every command', () => {
+    const leaves = buildProgram().commands.flatMap((command) =>
+      command.commands.length === 0
+        ? [command.name()]
+        : command.commands.map((child) => `${command.name()} ${child.name()}`),
+    );
+    for (const name of leaves) expect(page).toMatch(new RegExp(`^(\\$ )?(.*\\| )?strata ${name}\\b`, 'm'));
+  });
+});

@@ -1,0 +1,68 @@
+/** Owns the route that puts a whole scope back. */
+import type { ConfigurationManagementService, RestoreTarget } from '@strata/service';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { actorOf } from '../actor.ts';
+import { readIdempotencyKey } from '../idempotency.ts';
+import { problemSchema } from '../problem.ts';
+import { commitRecord } from './commits.ts';
+import { requiredScopeQuery } from './scope-query.ts';
+import { bodyIdempotencyKey, comment, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
+
+const targets = ['at', 'revision', 'tag'] as const;
+
+const restoreBody = z
+  .strictObject({
+    at: z.iso.datetime({ offset: true }).optional().describe('To the state at a time'),
+    revision: z.int().min(1).optional().describe('To the state after a commit'),
+    tag: z.string().optional().describe('Each key that bears the tag to the version that it marks'),
+    comment,
+    force,
+    idempotencyKey: bodyIdempotencyKey,
+  })
+  .refine(
+    (body) => targets.filter((name) => body[name] !== undefined).length === 1,
+    `needs exactly one of ${targets.join(', ')}`,
+  )
+  .meta({ oneOf: targets.map((name) => ({ required: [name] })) });
+
+/** `POST /v1/restore`. */
+export function restoreRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
+  return (app, _options, done) => {
+    app.post(
+      '/v1/restore',
+      {
+        preValidation: refuseConditions,
+        config: {
+          errors: [
+            'invalid_scope',
+            'invalid_tag',
+            'version_not_found',
+            'validation_failed',
+            'scope_not_allowed',
+            'encryption_unavailable',
+            'schema_code_missing',
+            'would_break',
+            'locked',
+            'idempotency_conflict',
+          ],
+        },
+        schema: {
+          summary: 'Puts the own layers of a scope back, as one commit',
+          querystring: requiredScopeQuery,
+          headers: onceHeaders,
+          body: restoreBody,
+          response: { 200: commitRecord, default: problemSchema },
+        },
+      },
+      async (request) => {
+        const actor = actorOf(request);
+        const { comment: why, force: forced, idempotencyKey, at, revision, tag } = request.body;
+        const target = { ...given('at', at), ...given('revision', revision), ...given('tag', tag) } as RestoreTarget;
+        const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
+        return service.as(actor).restore(target, request.query, actor.id, why, options);
+      },
+    );
+    done();
+  };
+}
