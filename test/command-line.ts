@@ -28,7 +28,7 @@ export interface CommandLine {
   readonly url: string;
   readonly directory: string;
   readonly service: ConfigurationManagementService;
-  run(args: readonly string[], surroundings?: Surroundings): Promise<Outcome>;
+  readonly run: (args: readonly string[], surroundings?: Surroundings) => Promise<Outcome>;
   /** The JSON that a command prints with `--json`; a failure fails the test. */
   json(args: readonly string[], surroundings?: Surroundings): Promise<unknown>;
   close(): Promise<void>;

@@ -108,7 +108,7 @@ async function fill(): Promise<void> {
       ...scopes,
     ] as const;
     await service.commit(
-      layers.map((at) => ({ key, ...at, scopeId: at.scopeId, value: { [at.scope]: true, limits: { [at.scope]: 1 } } })),
+      layers.map((at) => ({ key, ...at, value: { [at.scope]: true, limits: { [at.scope]: 1 } } })),
       'bench',
     );
   }

@@ -60,11 +60,12 @@ export function showWritten({ key, version, revision, operation, ...place }: Ver
   return `${key} at ${scopeName(place)} ${done}: version ${version}, revision ${String(revision)}`;
 }
 
-/** What a commit has done: its revision, and a line for each version. */
-export function showCommit({ revision, versions }: Commit): string {
-  const lines = versions.map((version) => `  ${showWritten(version)}`);
-  return [
-    `Revision ${String(revision)}, ${String(versions.length)} ${versions.length === 1 ? 'key' : 'keys'}:`,
-    ...lines,
-  ].join('\n');
+/** What a commit has done: its revision, and a line for each key. */
+export function showCommit({ id, revision, versions }: Commit): string {
+  const lines = versions.map((version) => `  ${version.commit === id ? showWritten(version) : showKept(version)}`);
+  return [`Revision ${String(revision)}:`, ...lines].join('\n');
+}
+
+function showKept({ key, version, ...place }: VersionRecord): string {
+  return `${key} at ${scopeName(place)} is as it was: version ${version}`;
 }

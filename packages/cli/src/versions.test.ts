@@ -139,8 +139,9 @@ describe('strata restore', () => {
     const args = ['restore', '--org', 'restored', '--revision', String(kept.revision), '-m', 'Undo'];
     const { code, out } = await strata.run(args);
     expect(code).toBe(0);
-    expect(out).toMatch(/^Revision \d+, 2 keys:\n/);
+    expect(out).toMatch(/^Revision \d+:\n/);
     expect(out).toMatch(/^ {2}kept at org:restored rolled back: version/m);
+    expect(out).toMatch(/^ {2}added at org:restored deleted: version/m);
     expect(await strata.json(['all', '--org', 'restored'])).toMatchObject({ kept: 1 });
     expect(await strata.json(['all', 'added', '--org', 'restored'])).toEqual({});
   });

@@ -21,6 +21,7 @@ export {
   jsonText,
   parseJsonValue,
   propertyOf,
+  readJson,
   setProperty,
   utf8Length,
   valueLimits,

@@ -11,6 +11,7 @@ import {
   jsonText,
   parseJsonValue,
   propertyOf,
+  readJson,
   setProperty,
   utf8Length,
   valueLimits,
@@ -150,6 +151,52 @@ describe('jsonText', () => {
     const refusal = errorOf(() => jsonText(`${most}x`));
     expect(isConfigurationError(refusal, 'value_too_large')).toBe(true);
     expect(refusal).toMatchObject({ status: 413, details: { bytes: 262_145, limit: 262_144 } });
+  });
+});
+
+describe('readJson', () => {
+  it('reads names that end with an escape, whatever was read before', () => {
+    const starts = ['', 'x', 'xy'];
+    const escapes = ['', '\\n', '\\t', '\\"', '\\\\', '\\u0001', '\\/', '\\ue000'];
+    const names = starts.flatMap((start) =>
+      escapes.flatMap((end) => ['', 'y', '\ue000'].map((rest) => start + end + rest)),
+    );
+    for (const [index, before] of names.entries()) {
+      for (const [other, name] of names.entries()) {
+        const first = `k${String(index)}-${String(other)}`;
+        JSON.parse(`{"${first}":1,"${before}":2}`);
+        expect(Object.keys(readJson(`{"${first}":1,"${name}" :2}`) as object)).toEqual([
+          first,
+          JSON.parse(`"${name}"`),
+        ]);
+      }
+    }
+  });
+
+  it('is the reverse of JSON.stringify', () => {
+    fc.assert(
+      fc.property(anyJson, (value) => {
+        expect(JSON.stringify(readJson(JSON.stringify(value)))).toBe(JSON.stringify(value));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it.each(['{"a\\n":{"b\\\\":["\\n\\"","\\\\\\":",{"\\ue000\\n":"\ue000"}]}}', '["\\\\"]', '"\\":"'])(
+    'reads %s',
+    (text) => {
+      expect(readJson(text)).toEqual(JSON.parse(text));
+    },
+  );
+
+  it.each(['', '{', '{"a\\n":}', '{"\\x":1}', '["\\n":1]', '{"a\\":1}'])('refuses %s like JSON.parse', (text) => {
+    expect(() => readJson(text)).toThrow(SyntaxError);
+  });
+
+  it('takes time in proportion to the text', () => {
+    const began = performance.now();
+    readJson(JSON.stringify({ '\n': '\ue000'.repeat(80_000), a: '\\"'.repeat(80_000), 'b\n': ' '.repeat(80_000) }));
+    expect(performance.now() - began).toBeLessThan(1000);
   });
 });
 

@@ -8,6 +8,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { answerClientError } from './client-error.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerUnknownRoute } from './not-found.ts';
+import { collectRoutes } from './openapi/document.ts';
 import { bodyLimit, sendProblem } from './problem.ts';
 import { guardRequest } from './request-guard.ts';
 import { blameRoutes } from './routes/blame.ts';
@@ -18,6 +19,7 @@ import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { lockRoutes } from './routes/locks.ts';
+import { openApiRoutes } from './routes/openapi.ts';
 import { restoreRoutes } from './routes/restore.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { scopeRoutes } from './routes/scopes.ts';
@@ -57,7 +59,9 @@ export function createServer(service: ConfigurationManagementService, options: S
     guardRequest(request);
   });
   app.setNotFoundHandler(answerUnknownRoute(app));
+  const document = collectRoutes(app);
   for (const routes of features) app.register(routes(service));
+  app.register(openApiRoutes(document));
   return app;
 }
 

@@ -1,6 +1,7 @@
 /** Owns what all features of one service share. */
 import { ConfigurationError } from '@strata/core';
 import type { EffectiveValueCache } from './cache.ts';
+import type { ChainMemory } from './chains.ts';
 import type { Database } from './db/database.ts';
 import type { Intent, Settled } from './intent.ts';
 import type { HeadMemory } from './heads.ts';
@@ -30,6 +31,7 @@ export interface Context {
   readonly environment: string;
   /** Absent when the cache is turned off. */
   readonly cache: EffectiveValueCache | undefined;
+  readonly chains: ChainMemory;
   readonly ruleBook: RuleBook;
   readonly memory: HeadMemory;
   readonly lane: Lane;

@@ -1,6 +1,7 @@
 /** Owns the making of a service: which parts it has and how they know each other. */
 import { ConfigurationError, parseId } from '@strata/core';
 import { EffectiveValueCache } from './cache.ts';
+import { ChainMemory } from './chains.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { bindService, type ConfigurationManagementService } from './configuration-management-service.ts';
 import type { Context } from './context.ts';
@@ -62,6 +63,7 @@ export function createConfigurationService(
     ownsDatabase: !isDatabase(poolOrDatabase),
     environment,
     cache,
+    chains: new ChainMemory(),
     ruleBook: new RuleBook(environment),
     memory: new HeadMemory(),
     lane: new Lane(),

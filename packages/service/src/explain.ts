@@ -25,7 +25,7 @@ import { begin, type Context } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLinks } from './store/scopes.ts';
-import { readLayers } from './store/settings.ts';
+import { readLayers } from './store/layers.ts';
 import { readVersionsAt } from './store/versions.ts';
 import { parseTime } from './time.ts';
 

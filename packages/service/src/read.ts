@@ -15,7 +15,8 @@ import {
 } from '@strata/core';
 import { begin, open, type Context } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
-import { readLayers, type Head, type LayerRead } from './store/settings.ts';
+import { readChain, readLayers, type ChainRead, type Layer } from './store/layers.ts';
+import type { Head } from './store/settings.ts';
 
 /** The effective value of a key; null when no layer gives one. */
 export function get(context: Context, key: string, scope: ScopeContext | undefined): Promise<JsonValue> {
@@ -115,38 +116,61 @@ async function load(
 ): Promise<Map<string, JsonValue>> {
   const { cache } = context;
   for (;;) {
-    const layers = await readLayers(context.db, context.environment, keys, request);
-    context.feed.follow(layers.revision);
-    const rules = await context.ruleBook.at(context.db, layers);
-    if (rules.revision !== layers.rulesRevision) continue;
-    const chain = resolveChain(request, layers.links);
-    const values = effectiveValues(keys, chain, layers, rules);
+    const read = await readAlongChain(context, keys, request);
+    context.feed.follow(read.revision);
+    const rules = await context.ruleBook.at(context.db, read);
+    if (rules.revision !== read.rulesRevision) continue;
+    const values = effectiveValues(keys, read, rules);
     if (cache === undefined || keys === undefined) return values;
-    const kept = [...values].map(([key, value]) => cache.keep(key, request, value, layers.revision, { key, chain }));
+    const { chain, revision } = read;
+    const kept = [...values].map(([key, value]) => cache.keep(key, request, value, revision, { key, chain }));
     if (kept.every(Boolean)) return values;
   }
 }
 
+interface AlongChain extends ChainRead {
+  readonly chain: readonly ScopeRef[];
+}
+
+/** Reads the layers along the chain of a scope: a remembered one if it still holds in what was read, else one looked up with them. */
+async function readAlongChain(
+  { db, environment, chains }: Context,
+  keys: readonly string[] | undefined,
+  request: ScopeRequest,
+): Promise<AlongChain> {
+  const known = chains.find(request);
+  if (known !== undefined) {
+    const { chain, decisionRevision } = known;
+    const read = await readChain(db, environment, keys, chain);
+    if ((decisionRevision ?? read.decisionRevision) === read.decisionRevision) return { ...read, chain };
+    chains.moveTo(read.decisionRevision);
+  }
+  const read = await readLayers(db, environment, keys, request);
+  const chain = resolveChain(request, read.links);
+  chains.remember(request, chain, read.decisionRevision);
+  const layers = read.heads.flatMap((head) => (head.value === undefined ? [] : { ...head, value: head.value }));
+  return { ...read, chain, layers };
+}
+
 function effectiveValues(
   keys: readonly string[] | undefined,
-  chain: readonly ScopeRef[],
-  { heads }: LayerRead,
+  { chain, layers }: AlongChain,
   rules: Rules,
 ): Map<string, JsonValue> {
-  const byKey = new Map<string, Head[]>((keys ?? []).map((key) => [key, []]));
+  const byKey = new Map<string, Layer[]>((keys ?? []).map((key) => [key, []]));
   for (const scope of chain) {
-    for (const head of heads) {
-      if (!sameScope(head, scope)) continue;
-      const ofKey = byKey.get(head.key);
-      if (ofKey === undefined) byKey.set(head.key, [head]);
-      else ofKey.push(head);
+    for (const layer of layers) {
+      if (!sameScope(layer, scope)) continue;
+      const ofKey = byKey.get(layer.key);
+      if (ofKey === undefined) byKey.set(layer.key, [layer]);
+      else ofKey.push(layer);
     }
   }
-  return new Map([...byKey].map(([key, layers]) => [key, effective(layers, rules.byKey.get(key))]));
+  return new Map([...byKey].map(([key, ofKey]) => [key, effective(ofKey, rules.byKey.get(key))]));
 }
 
 /** The layers of one key merged from global down and completed with defaults; null when nothing is left. */
-export function effective(layers: readonly Head[], rule: Rule | undefined): JsonValue {
+export function effective(layers: readonly Pick<Head, 'value'>[], rule: Rule | undefined): JsonValue {
   const values = layers.map((head) => head.value).filter((value) => value !== undefined);
   const merged = mergeLayers(values, rule?.definition.merge ?? 'deep');
   if (merged === undefined) return null;

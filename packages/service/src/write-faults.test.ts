@@ -8,6 +8,7 @@ import { serviceProcesses } from '../../../test/service-processes.ts';
 import { startTcpProxy, type TcpProxy } from '../../../test/tcp-proxy.ts';
 import type { ConfigurationManagementService as Service } from './configuration-management-service.ts';
 import type { Database } from './db/database.ts';
+import { unavailable } from './db/database-fault.ts';
 import { postgresDatabase } from './db/postgres.ts';
 
 const global = { scope: 'global' } as const;
@@ -98,18 +99,11 @@ describeDatabases(
       const service = services.startOn(
         interceptDatabase(database, async ({ isStep }, run) => {
           const rows = await run();
-          if (isStep && proxy.connections > 0) {
-            await proxy.refuse();
-            await database.query('SELECT 1').catch((error: unknown) => {
-              throw isConfigurationError(error, 'unavailable')
-                ? Object.assign(error, { details: { sent: true } })
-                : error;
-            });
-          }
-          return rows;
+          if (!isStep) return rows;
+          await proxy.refuse();
+          throw unavailable(new Error('cut'), true);
         }),
       );
-      await service.get('a');
       const set = () => service.set('a', 1, global, 'ada', undefined, { idempotencyKey: 'call-1' });
       await expect(set()).rejects.toMatchObject({ code: 'outcome_unknown', details: { idempotencyKey: 'call-1' } });
       await proxy.accept();

@@ -14,13 +14,19 @@ export function healthRoutes(service: ConfigurationManagementService): FastifyPl
   return (app, _options, done) => {
     app.get(
       '/healthz',
-      { schema: { summary: 'Whether the process lives', response: { 200: z.object({ status: z.literal('ok') }) } } },
+      {
+        schema: {
+          summary: 'Whether the process lives',
+          response: { 200: z.object({ status: z.literal('ok') }), default: problemSchema },
+        },
+      },
       () => ({ status: 'ok' }) as const,
     );
 
     app.get(
       '/readyz',
       {
+        config: { errors: ['unavailable', 'closed', 'not_migrated'] },
         schema: {
           summary: 'Whether the database answers and is migrated',
           response: { 200: z.object({ status: z.literal('ready') }), default: problemSchema },

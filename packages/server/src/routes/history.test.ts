@@ -3,7 +3,7 @@ import { startTestServer, type TestServer } from '../../../../test/http-server.t
 
 interface Page {
   readonly versions: readonly { readonly version: string; readonly value: unknown; readonly scope: string }[];
-  readonly next: number | null;
+  readonly next: string | null;
 }
 
 let server: TestServer;
@@ -23,9 +23,9 @@ const hash = (index: number): string => hashes.at(index) ?? '';
 describe('history over HTTP', () => {
   it('goes from the newest version back, page by page', async () => {
     const sizes: unknown[] = [];
-    let next: number | null = null;
+    let next: string | null = null;
     do {
-      const before = next === null ? '' : `&before=${String(next)}`;
+      const before = next === null ? '' : `&before=${next}`;
       const answer = await server.send('GET', `/v1/history/theme?limit=2${before}`);
       expect(answer.statusCode).toBe(200);
       const page = answer.json<Page>();
@@ -34,6 +34,27 @@ describe('history over HTTP', () => {
       next = page.next;
     } while (next !== null);
     expect(sizes).toEqual([9, 5, 4, 3, 2, 1].map((size) => ({ size })));
+  });
+
+  it('loses no version of a commit that changed the key at several scopes', async () => {
+    const scopeIds = ['a', 'b', 'c', 'd', 'e'];
+    const changes = scopeIds.map((scopeId) => ({ key: 'wide', scope: 'org' as const, scopeId, value: scopeId }));
+    await server.service.commit(changes, 'ann');
+    const found: unknown[] = [];
+    let next: string | null = '';
+    for (let page = 0; next !== null && page < 9; page++) {
+      const before: string = next === '' ? '' : `&before=${next}`;
+      const answer: Page = (await server.send('GET', `/v1/history/wide?limit=2${before}`)).json<Page>();
+      found.push(...answer.versions.map(({ value }) => value));
+      next = answer.next;
+    }
+    expect(found).toEqual(scopeIds);
+  });
+
+  it('goes on below a revision where a number is given', async () => {
+    const all = (await server.send('GET', '/v1/history/theme')).json<{ versions: { revision: number }[] }>().versions;
+    const answer = await server.send('GET', `/v1/history/theme?before=${String(all[2]?.revision)}`);
+    expect(answer.json()).toEqual({ versions: all.slice(3), next: null });
   });
 
   it('can be narrowed to one scope', async () => {
@@ -97,6 +118,17 @@ describe('rollback over HTTP', () => {
     const body = { toVersion: hash(2), reason: 'x' };
     const answer = await server.send('POST', '/v1/rollback/theme', body, { 'if-match': `"${hash(0)}"` });
     expect(answer.json()).toMatchObject({ status: 412, code: 'conflict' });
+    expect(await server.service.get('theme')).toEqual({ size: 2 });
+  });
+
+  it('can be tried', async () => {
+    const answer = await server.send('POST', '/v1/rollback/theme?dryRun=true', { toVersion: hash(0), reason: 'x' });
+    expect(answer.json()).toMatchObject({
+      dryRun: true,
+      changed: true,
+      diff: [{ operation: 'modify', path: 'size', oldValue: 2, newValue: 1 }],
+    });
+    expect(answer.headers.etag).toBeUndefined();
     expect(await server.service.get('theme')).toEqual({ size: 2 });
   });
 

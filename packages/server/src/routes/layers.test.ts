@@ -126,6 +126,28 @@ describe('a dry run', () => {
   });
 });
 
+describe('a write that breaks values below', () => {
+  it('is refused, and goes ahead with force', async () => {
+    const schema = {
+      type: 'object',
+      properties: { least: { type: 'number' }, most: { type: 'number' } },
+      required: ['least'],
+    };
+    await server.service.registerSchema('range', schema);
+    await server.service.set('range', { least: 1 }, { scope: 'global' }, 'ann');
+    await server.service.set('range', { most: 2 }, { scope: 'org', scopeId: 'acme' }, 'ann');
+
+    const refused = await server.send('DELETE', '/v1/layers/range');
+    expect(refused.json()).toMatchObject({ status: 409, code: 'would_break' });
+    const dry = await server.send('DELETE', '/v1/layers/range?dryRun=true');
+    expect(dry.json()).toMatchObject({ wouldBreak: [{ key: 'range', scope: 'org', scopeId: 'acme' }] });
+    expect((await server.send('DELETE', '/v1/layers/range?force=true')).statusCode).toBe(200);
+
+    const put = await server.send('PUT', '/v1/layers/range', { value: { least: { $unset: true } } });
+    expect(put.json()).toMatchObject({ status: 422, code: 'validation_failed' });
+  });
+});
+
 describe('an idempotency key', () => {
   it.each(['"8e03978e-40d5"', '8e03978e-40d5-bare', String.raw`"with \"quotes\""`])(
     'of %s applies a repeated write once',

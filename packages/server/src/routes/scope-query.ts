@@ -50,7 +50,7 @@ export function pageLimit(normal: number, most: number) {
   return positiveInteger
     .refine((limit) => limit <= most, `must be at most ${String(most)}`)
     .default(normal)
-    .describe(`How many at most: 1 to ${String(most)}`);
+    .meta({ type: 'integer', minimum: 1, maximum: most, default: normal, description: 'How many at most' });
 }
 
 /** A switch in a query, off by default. */

@@ -13,6 +13,34 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+describe('several effective values over HTTP', () => {
+  it('are those of every key with a layer on the chain', async () => {
+    const answer = await server.send('GET', '/v1/values?scope=user&scopeId=bob&organizationId=acme');
+    expect(answer.json()).toEqual({
+      scope: 'user',
+      scopeId: 'bob',
+      values: { 'a/b:c.d-e_f/': true, nothing: null, theme: { colour: 'blue', size: 3 } },
+    });
+    expect((await server.send('GET', '/v1/values?scope=org&scopeId=none')).json()).toMatchObject({
+      values: { theme: { colour: 'blue', size: 1 } },
+    });
+  });
+
+  it.each([
+    ['one key', 'key=theme', { theme: { colour: 'blue', size: 2 } }],
+    ['keys, null where one is missing', 'key=theme&key=missing', { theme: { colour: 'blue', size: 2 }, missing: null }],
+  ])('are those of the %s asked for', async (_, keys, values) => {
+    const answer = await server.send('GET', `/v1/values?scope=org&scopeId=acme&${keys}`);
+    expect(answer.json()).toEqual({ scope: 'org', scopeId: 'acme', values });
+  });
+
+  it('have an entity tag', async () => {
+    const first = await server.send('GET', '/v1/values?scope=org&scopeId=acme');
+    const held = { 'if-none-match': String(first.headers.etag) };
+    expect((await server.send('GET', '/v1/values?scope=org&scopeId=acme', undefined, held)).statusCode).toBe(304);
+  });
+});
+
 describe('the effective value over HTTP', () => {
   it('is the merge along the chain of the scope asked for', async () => {
     const answer = await server.send('GET', '/v1/values/theme?scope=org&scopeId=acme');

@@ -35,20 +35,41 @@ const EIO = 29;
 /** The files of one instance, synced whenever PostgreSQL asks for it. */
 export class DurableFiles extends NodeFS {
   #failure: Error | undefined;
+  #files: EmscriptenFiles | undefined;
+  #lastWords: string | undefined;
 
   /** The first sync that failed. After it nothing is known of what is on disk, so the instance must acknowledge nothing more. */
   failure(): Error | undefined {
     return this.#failure;
   }
 
+  /** Why an instance that did not start says that it did not; `undefined` when it says nothing. */
+  lastWords(): string | undefined {
+    return this.#lastWords;
+  }
+
+  /** Closes the files of an instance that did not start. */
+  abandon(): void {
+    if (this.#files !== undefined) closeFiles(this.#files);
+  }
+
   override async init(pglite: PGlite, options: ModuleOptions): ReturnType<NodeFS['init']> {
     const { emscriptenOpts } = await super.init(pglite, options);
     // Before PostgreSQL starts, since recovery relies on syncs too.
     const addSync = (module: { readonly FS: unknown }): void => this.#addSync(module.FS as EmscriptenFiles);
-    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...listOf(emscriptenOpts.preRun), addSync] } };
+    const printErr = (line: string): void => {
+      this.#lastWords = /(?:FATAL|PANIC): *(.+)/.exec(line)?.[1] ?? this.#lastWords;
+      emscriptenOpts.printErr?.(line);
+    };
+    return { emscriptenOpts: { ...emscriptenOpts, printErr, preRun: [...listOf(emscriptenOpts.preRun), addSync] } };
   }
 
-  #addSync({ ErrnoError, filesystems: { NODEFS } }: EmscriptenFiles): void {
+  #addSync(files: EmscriptenFiles): void {
+    this.#files = files;
+    const {
+      ErrnoError,
+      filesystems: { NODEFS },
+    } = files;
     NODEFS.stream_ops.fsync = (file) => {
       try {
         if (file.nfd === undefined) syncPath(NODEFS.realPath(file.node));
@@ -68,7 +89,10 @@ export class DurableFiles extends NodeFS {
  * next one, what never reached the disk.
  */
 export function abandon(pglite: PGlite): void {
-  const { streams } = pglite.Module.FS as unknown as EmscriptenFiles;
+  closeFiles(pglite.Module.FS as unknown as EmscriptenFiles);
+}
+
+function closeFiles({ streams }: EmscriptenFiles): void {
   const descriptors = streams.flatMap((file) => (file?.nfd === undefined ? [] : [file.nfd]));
   for (const descriptor of new Set(descriptors)) closeSync(descriptor);
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import type { Database } from './database.ts';
+import { unavailable } from './database-fault.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { migrate } from './migrate.ts';
 import type { PGliteDatabase } from './pglite.ts';
@@ -31,7 +32,8 @@ interface Instance {
 
 /**
  * Opens an embedded PostgreSQL with the tables of Strata. The first start in a directory takes seconds, later ones less than one.
- * @throws `database_in_use` when a process, this one included, has the directory open.
+ * @throws `database_in_use` when a process, this one included, has the directory open; `unavailable` when the database does not
+ * start, as on a full disk.
  */
 export async function openEmbeddedDatabase(options: EmbeddedOptions = {}): Promise<EmbeddedDatabase> {
   const dataDir = options.dataDir === undefined ? null : resolve(options.dataDir);
@@ -55,8 +57,13 @@ async function startInMemory(): Promise<Instance> {
 /** PGlite is loaded only by those who open one. */
 async function loadPGlite(): Promise<{ PGlite: typeof PGlite; startParams: string[] }> {
   const { PGlite } = await import('@electric-sql/pglite');
-  // Its default of 128 MB would hold once more what the system's cache holds of the files.
-  return { PGlite, startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=8MB'] };
+  const settings = [
+    // The default of 128 MB would hold once more what the system's cache holds of the files.
+    'shared_buffers=8MB',
+    // An instance that fails while it starts would leave the timer of this, which keeps the process alive.
+    'log_startup_progress_interval=0',
+  ];
+  return { PGlite, startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])] };
 }
 
 async function startLocked(dataDir: string, relaxed: boolean): Promise<Instance> {
@@ -98,10 +105,14 @@ async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
   if (relaxed) return { pglite: await PGlite.create({ dataDir: files, startParams }) };
   const { DurableFiles, durableStartParams } = await import('./durable-files.ts');
   const fs = new DurableFiles(files);
-  return {
-    pglite: await PGlite.create({ fs, startParams: durableStartParams(startParams) }),
-    failure: () => fs.failure(),
-  };
+  try {
+    const pglite = await PGlite.create({ fs, startParams: durableStartParams(startParams) });
+    return { pglite, failure: () => fs.failure() };
+  } catch (error) {
+    fs.abandon();
+    const reason = fs.lastWords() ?? (error instanceof Error ? error.message : String(error));
+    throw unavailable(new Error(`the embedded database did not start: ${reason}`, { cause: error }), false);
+  }
 }
 
 function closable(instance: Instance, database: PGliteDatabase, dataDir: string | null): EmbeddedDatabase {

@@ -139,7 +139,9 @@ class Connection {
 
   #checkHealth(sent: boolean): void {
     const failure = this.failure();
-    if (failure !== undefined) throw unavailable(failure, sent);
+    if (failure === undefined) return;
+    const problem = `${failure.message}; the embedded database has stopped and must be opened again`;
+    throw unavailable(new Error(problem, { cause: failure }), sent);
   }
 }
 

@@ -106,8 +106,12 @@ function candidateParts(request: ScopeRequest, filter: string): string[] {
   const teamLinks = `configuration_scope_parents AS o JOIN ${links}
     ON o.environment = $1 AND o.scope = 'user' AND o.scope_id = $2 AND o.parent_scope = 'team' AND o.valid_to IS NULL
       AND p.scope = 'team' AND p.scope_id = o.parent_id`;
+  const global = layersAt('global', "''");
+  if (request.scope === 'global') return [global];
+  // At an org the chain needs no registry, so neither does the query.
+  if (request.scope === 'org') return [global, layersAt('org', '$2')];
   return [
-    layersAt('global', "''"),
+    global,
     layersAt(request.scope, '$2'),
     layersAt('org', '$3'),
     `${layersAbove(links)} AND p.scope = '${request.scope}' AND p.scope_id = $2`,
@@ -119,4 +123,61 @@ function candidateParts(request: ScopeRequest, filter: string): string[] {
         ]
       : []),
   ];
+}
+
+function scopeParameters({ scope, scopeId, organizationId, teamId }: ScopeRequest): (string | null)[] {
+  if (scope === 'global') return [];
+  if (scope === 'org') return [scopeId];
+  return scope === 'team' ? [scopeId, organizationId ?? null] : [scopeId, organizationId ?? null, teamId ?? null];
+}
+
+/** Reads the layers of `keys` (absent: of all keys) on every scope that `request` could inherit from. */
+export async function readLayers(
+  sql: Sql,
+  environment: string,
+  keys: readonly string[] | undefined,
+  request: ScopeRequest,
+): Promise<LayerRead> {
+  const parameters = scopeParameters(request);
+  const filter = keyFilter(keys, parameters.length + 2);
+  const rows = await sql.query<LayerRow>(
+    `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (
+    ${candidateParts(request, filter.sql).join(' UNION ALL ')}
+    ) AS l ON true`,
+    [environment, ...parameters, ...filter.parameters],
+    `strata_layers_${request.scope}_${filter.kind}`,
+  );
+  return { ...progressOf(rows), links: linksOf(rows), heads: headsOf(rows) };
+}
+
+function progressOf(rows: readonly ProgressRow[]): Progress {
+  const first = rows[0];
+  if (first === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
+  return toProgress(first);
+}
+
+/** Each link once, in the order in which they were registered. */
+function linksOf(rows: readonly LayerRow[]): ScopeLink[] {
+  const links = new Map<string, ScopeLink>();
+  for (const row of [...rows].sort((a, b) => a.position - b.position)) {
+    if (row.child_scope === null) continue;
+    const child = { scope: row.child_scope, scopeId: row.child_id };
+    const parent = { scope: row.parent_scope, scopeId: row.parent_id };
+    links.set([child.scope, child.scopeId, parent.scope, parent.scopeId].join('\0'), {
+      child,
+      parent,
+      primary: row.is_primary,
+    });
+  }
+  return [...links.values()];
+}
+
+/** Each layer once: a scope can be a candidate for several reasons. */
+function headsOf(rows: readonly LayerRow[]): Head[] {
+  const heads = new Map<string, Head>();
+  for (const row of rows) {
+    const name = [row.key, row.scope, row.scope_id].join('\0');
+    if (row.key !== null && !heads.has(name)) heads.set(name, toHead(row));
+  }
+  return [...heads.values()];
 }

@@ -6,7 +6,6 @@ import {
   type JsonValue,
   type ScopeLink,
   type ScopeRef,
-  type ScopeRequest,
 } from '@strata/core';
 import type { QueryOptions, Row, Sql } from '../db/database.ts';
 import { chainCandidates, linksAsJson } from './chain.ts';
@@ -22,14 +21,14 @@ export interface Head extends Address {
   readonly expiresAt: Date | undefined;
 }
 
-/** Layers with everything that is needed to choose the chain from them, read in one snapshot. */
-export interface LayerRead extends Progress {
+/** Heads with the links of their scopes, read in one snapshot. */
+export interface HeadRead extends Progress {
   readonly links: readonly ScopeLink[];
   readonly heads: readonly Head[];
 }
 
-interface LayerRow extends Row, ProgressRow {
-  readonly links: string | null;
+/** A row of `headColumns`. */
+export interface HeadRow extends Row {
   readonly key: string | null;
   readonly scope: ConfigScope;
   readonly scope_id: string;
@@ -39,9 +38,10 @@ interface LayerRow extends Row, ProgressRow {
   readonly expires_at: Date | null;
 }
 
-const headColumns = 's.key, s.scope, s.scope_id, s.version, s.revision, s.value, s.expires_at';
+/** The columns of the setting `s` that `toHead` reads. */
+export const headColumns = 's.key, s.scope, s.scope_id, s.version, s.revision, s.value, s.expires_at';
 
-function toHead(row: LayerRow): Head {
+export function toHead(row: HeadRow): Head {
   return {
     key: row.key ?? '',
     scope: row.scope,
@@ -51,6 +51,10 @@ function toHead(row: LayerRow): Head {
     value: row.value === null ? undefined : deepFreeze(JSON.parse(row.value) as JsonValue),
     expiresAt: row.expires_at ?? undefined,
   };
+}
+
+interface LinkedRow extends HeadRow, ProgressRow {
+  readonly links: string | null;
 }
 
 type LinkRow = readonly [ConfigScope, string, ConfigScope, string, boolean];
@@ -65,7 +69,7 @@ export function toLinks(text: string | null): ScopeLink[] {
   }));
 }
 
-function toLayerRead(rows: readonly LayerRow[]): LayerRead {
+function toHeadRead(rows: readonly LinkedRow[]): HeadRead {
   const first = rows[0];
   if (first === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
   return {
@@ -75,65 +79,14 @@ function toLayerRead(rows: readonly LayerRow[]): LayerRead {
   };
 }
 
-// At global and at an org the chain needs no registry, so neither does the query.
-const directChain = (scope: ConfigScope): string =>
-  scope === 'global'
-    ? `candidates AS (SELECT ''::text COLLATE "C" AS scope_id, 'global'::text COLLATE "C" AS scope WHERE $2::text IS NOT NULL)`
-    : `candidates AS (SELECT 'global'::text COLLATE "C" AS scope, ''::text COLLATE "C" AS scope_id UNION ALL SELECT 'org', $2::text)`;
-
-function layersQuery(scope: ConfigScope, filter: string): string {
-  const direct = scope === 'global' || scope === 'org';
-  const chain = direct
-    ? directChain(scope)
-    : `asked AS (SELECT '${scope}'::text COLLATE "C" AS scope, $2::text AS scope_id, $3::text AS org_id, $4::text AS team_id), ${chainCandidates}`;
-  return `WITH ${chain}
-    SELECT ${progressColumns}, ${direct ? 'NULL::text' : linksAsJson} AS links, ${headColumns}
-    FROM configuration_counter AS c LEFT JOIN (
-      candidates AS n JOIN configuration_settings AS s
-        ON s.environment = $1 AND s.scope = n.scope AND s.scope_id = n.scope_id AND s.value IS NOT NULL${filter}
-    ) ON true`;
-}
-
-/** Reads the layers of `keys` (absent: of all keys) on every scope that `request` could inherit from. */
-export async function readLayers(
-  sql: Sql,
-  environment: string,
-  keys: readonly string[] | undefined,
-  request: ScopeRequest,
-): Promise<LayerRead> {
-  const direct = request.scope === 'global' || request.scope === 'org';
-  const parameters = direct
-    ? [environment, request.scopeId]
-    : [environment, request.scopeId, request.organizationId ?? null, request.teamId ?? null];
-  const keyParameter = `$${String(parameters.length + 1)}`;
-  const filter =
-    keys === undefined
-      ? ''
-      : keys.length === 1
-        ? ` AND s.key = ${keyParameter}`
-        : ` AND s.key = ANY (${keyParameter}::text[])`;
-  const kind = keys === undefined ? 'all' : keys.length === 1 ? 'one' : 'many';
-  const only = keys?.[0];
-  const rows = await sql.query<LayerRow>(
-    layersQuery(request.scope, filter),
-    only === undefined
-      ? keys === undefined
-        ? parameters
-        : [...parameters, []]
-      : [...parameters, keys?.length === 1 ? only : [...(keys ?? [])]],
-    `strata_layers_${request.scope}_${kind}`,
-  );
-  return toLayerRead(rows);
-}
-
 /** Reads, for a batch of writes, the heads of the addresses and of every scope above them, deleted ones too. */
 export async function readHeads(
   sql: Sql,
   environment: string,
   addresses: readonly Address[],
   options?: QueryOptions,
-): Promise<LayerRead> {
-  const rows = await sql.query<LayerRow>(
+): Promise<HeadRead> {
+  const rows = await sql.query<LinkedRow>(
     `WITH asked AS MATERIALIZED (
       SELECT DISTINCT a.scope COLLATE "C" AS scope, a.scope_id COLLATE "C" AS scope_id, NULL::text AS org_id, NULL::text AS team_id
       FROM unnest($3::text[], $4::text[]) AS a (scope, scope_id)
@@ -152,7 +105,7 @@ export async function readHeads(
     'strata_heads',
     options,
   );
-  return toLayerRead(rows);
+  return toHeadRead(rows);
 }
 
 /** Reads one page of a key's stored layers (deleted ones left out) by scope and id, after `after`. */
@@ -163,7 +116,7 @@ export async function readLayersOfKey(
   after: Pick<Head, 'scope' | 'scopeId'> | undefined,
   limit: number,
 ): Promise<Head[]> {
-  const rows = await sql.query<LayerRow>(
+  const rows = await sql.query<HeadRow>(
     `SELECT ${headColumns} FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.key = $2 AND s.value IS NOT NULL AND (s.scope, s.scope_id) > ($3, $4)
     ORDER BY s.scope, s.scope_id LIMIT $5`,
@@ -179,7 +132,7 @@ export async function readLayersOfScope(
   scope: ConfigScope,
   scopeId: string,
 ): Promise<Head[]> {
-  const rows = await sql.query<LayerRow>(
+  const rows = await sql.query<HeadRow>(
     `SELECT ${headColumns} FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.scope = $2 AND s.scope_id = $3 AND s.value IS NOT NULL ORDER BY s.key`,
     [environment, scope, scopeId],
@@ -189,7 +142,7 @@ export async function readLayersOfScope(
 
 /** The addresses whose layers were to remove themselves by now, the longest due first, with their current versions. */
 export async function readExpired(sql: Sql, environment: string, limit: number): Promise<Head[]> {
-  const rows = await sql.query<LayerRow>(
+  const rows = await sql.query<HeadRow>(
     `SELECT ${headColumns} FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.expires_at <= clock_timestamp() ORDER BY s.expires_at LIMIT $2`,
     [environment, limit],
@@ -200,7 +153,7 @@ export async function readExpired(sql: Sql, environment: string, limit: number):
 
 /** Reads the current layers of some addresses; those without one are left out. */
 export async function readSettings(sql: Sql, environment: string, addresses: readonly Address[]): Promise<Head[]> {
-  const rows = await sql.query<LayerRow>(
+  const rows = await sql.query<HeadRow>(
     `SELECT ${headColumns} FROM unnest($2::text[], $3::text[], $4::text[]) AS a (key, scope, scope_id)
     JOIN configuration_settings AS s
       ON s.environment = $1 AND s.key = a.key AND s.scope = a.scope AND s.scope_id = a.scope_id
@@ -224,7 +177,7 @@ export async function readLayersUnder(
   after: Address | undefined,
   limit: number,
 ): Promise<Head[]> {
-  const rows = await sql.query<LayerRow>(
+  const rows = await sql.query<HeadRow>(
     `SELECT ${headColumns} FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.key = ANY ($4::text[]) AND s.value IS NOT NULL
       AND ((s.scope = $2 AND s.scope_id = $3) OR EXISTS (

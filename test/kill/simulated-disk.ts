@@ -1,0 +1,1 @@
+export type DiskOptions = { root: string };
