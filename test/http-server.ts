@@ -1,4 +1,5 @@
 /** Owns a server for tests: the real one, on a real service with an embedded database of its own. */
+import { documentCheck, type ApiDocument } from './api-document.ts';
 import { createServer, type ServerOptions } from '../packages/server/src/server.ts';
 import { createConfigurationService, openEmbeddedDatabase, type ConfigurationManagementService } from '@strata/service';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
@@ -7,7 +8,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 export interface TestServer {
   readonly app: FastifyInstance;
   readonly service: ConfigurationManagementService;
-  /** Sends a JSON body, or none, as a program on this machine would. */
+  /** Sends a JSON body, or none, as a program on this machine would. Throws when the answer is none that the API's document tells of. */
   send(
     method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE',
     url: string,
@@ -24,16 +25,21 @@ export async function startTestServer(options: ServerOptions = {}): Promise<Test
   const database = await openEmbeddedDatabase();
   const service = createConfigurationService(database);
   const app = createServer(service, options);
+  let check: ReturnType<typeof documentCheck> | undefined;
   return {
     app,
     service,
-    send: (method, url, body, headers = {}) =>
-      app.inject({
+    async send(method, url, body, headers = {}) {
+      const answer = await app.inject({
         method,
         url,
         headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
-      }),
+      });
+      check ??= documentCheck((await app.inject('/v1/openapi.json')).json<ApiDocument>());
+      check(method, url, answer);
+      return answer;
+    },
     async close() {
       await app.close();
       await service.close();

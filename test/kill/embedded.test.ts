@@ -39,7 +39,7 @@ describe('an embedded store whose process is killed', () => {
         const writer = new WriterProcess({ store: { embedded: { dataDir } }, run });
         // Every fourth is killed wherever it is, most likely while the store opens.
         if (run % 4 === 3) await wait(Math.random() * 900);
-        else await writer.acknowledged().then(() => wait(50 + Math.random() * 250));
+        else await writer.goOn();
         await writer.kill();
         const finding = await reopenAndCheck(dataDir, writer.reports);
         expect(finding.problems, `after kill ${String(run + 1)}`).toStrictEqual([]);

@@ -3,7 +3,6 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../packages/service/src/db/migrate.ts';
@@ -20,7 +19,7 @@ let cluster: Cluster;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'strata-test-kill-'));
-  cluster = await Cluster.create(join(directory, 'cluster'));
+  cluster = await Cluster.create(directory);
 });
 
 afterAll(async () => {
@@ -62,8 +61,7 @@ describe('a store on PostgreSQL', () => {
         const schema = await schemaFor(run);
         const store = { postgres: cluster.pool(schema) };
         const writer = new WriterProcess({ store, run, onRefusal: 'repeat' });
-        await writer.acknowledged();
-        await wait(50 + Math.random() * 250);
+        await writer.goOn();
         if (run % 2 === 0) {
           await cluster.kill();
           await cluster.start();

@@ -1,5 +1,6 @@
 /** Owns programs of these tests that run in processes of their own, and that are killed. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
 import { isAcknowledgement, type Report } from './acknowledgement.ts';
 import type { WriterOptions } from './writer.ts';
 
@@ -68,6 +69,12 @@ export class WriterProcess {
   async acknowledged(more = 1): Promise<void> {
     const wanted = this.reports.filter(isAcknowledgement).length + more;
     await this.until((reports) => reports.filter(isAcknowledgement).length >= wanted);
+  }
+
+  /** Lets it write up to a moment that no one can tell. */
+  async goOn(): Promise<void> {
+    await this.acknowledged(1 + Math.floor(Math.random() * 60));
+    await wait(Math.random() * 30);
   }
 
   /** Kills it, and waits until it is gone and all it said has arrived. */

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** Owns the start of the `strata` command. */
 import process from 'node:process';
 import { runProgram } from './program.ts';

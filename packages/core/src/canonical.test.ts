@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyJson } from '../../../test/json-arbitraries.ts';
 import { canonicalJson } from './canonical.ts';
-import { isJsonArray, isJsonObject, type JsonValue } from './json.ts';
+import { isJsonArray, isJsonObject, readJson, type JsonValue } from './json.ts';
 
 describe('canonicalJson', () => {
   it.each<[JsonValue, string]>([

@@ -138,6 +138,15 @@ describeDatabases('a read', (engine) => {
     );
   });
 
+  it('does not take one name for another that was read before', async () => {
+    const { service } = await services.open({ cacheEnabled: false });
+    await service.set('k', { a: 1, '\\': 2 }, global, 'ann');
+    await service.set('l', { a: 1, '\n': 2 }, global, 'ann');
+    expect(await service.get('k')).toEqual({ a: 1, '\\': 2 });
+    expect(await service.get('l')).toEqual({ a: 1, '\n': 2 });
+    expect((await service.getHistory('l'))[0]?.value).toEqual({ a: 1, '\n': 2 });
+  });
+
   it('needs a key and a scope that make sense, in memory or not', async () => {
     const { service } = await services.open();
     await service.set('k', 1, org, 'ann');

@@ -3,6 +3,7 @@ import process from 'node:process';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../message.ts';
 import { addDataDirectory, storeOptions, type DataDirectory } from '../store-options.ts';
+import { unusedVariables } from '../unused-environment.ts';
 
 interface ServeFlags extends DataDirectory {
   readonly host: string;
@@ -23,6 +24,7 @@ export function addServeCommand(program: Command): void {
       '\nExamples:\n  $ strata serve\n  $ strata serve --port 8080 --data-dir /var/lib/strata\n  $ DATABASE_URL=postgres://app@db/app strata serve',
     );
   addDataDirectory(command).action(async (flags: ServeFlags) => {
+    for (const line of unusedVariables(process.env)) process.stderr.write(`strata: ${line}\n`);
     // Commands that only talk to a server start faster without the server's own code.
     const { closeOnSignals, serve } = await import('@strata/server');
     const server = await serve({ host: flags.host, port: flags.port, demo: flags.demo, ...storeOptions(flags) });

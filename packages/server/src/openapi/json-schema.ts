@@ -34,8 +34,8 @@ const adapt: Override = ({ zodSchema, jsonSchema }) => {
   if (type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
   // Says of TypeScript's `readonly` what it would mean of HTTP.
   delete jsonSchema.readOnly;
-  // A number of a query is a text of digits to the code, and a number to whoever reads the document.
-  if (jsonSchema.type === 'integer') delete jsonSchema.pattern;
+  // A number of a query is a text of digits to the code, and a number to whoever reads the document; `date-time` says it all.
+  if (jsonSchema.type === 'integer' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
 };
 
 /** Answers may grow, so an object of an answer is not told to be closed. */

@@ -1,5 +1,13 @@
 /** Owns the SQL of reading the layers that an effective value is made of, in one query for a whole chain of scopes. */
-import type { Address, ConfigScope, JsonValue, ScopeLink, ScopeRef, ScopeRequest } from '@strata/core';
+import {
+  readJson,
+  type Address,
+  type ConfigScope,
+  type JsonValue,
+  type ScopeLink,
+  type ScopeRef,
+  type ScopeRequest,
+} from '@strata/core';
 import type { Row, Sql, SqlParameter } from '../db/database.ts';
 import { progressColumns, toProgress, type Progress, type ProgressRow } from './counter.ts';
 import { headColumns, toHead, type Head, type HeadRow } from './settings.ts';
@@ -81,7 +89,7 @@ export async function readChain(
 function toLayer(row: ChainRow, chain: readonly ScopeRef[], only: string): readonly Layer[] {
   const at = chain.find(({ scope }) => scope === row.scope);
   if (at === undefined) return [];
-  const value = JSON.parse(row.value) as JsonValue;
+  const value = readJson(row.value);
   return [{ key: row.key ?? only, scope: at.scope, scopeId: at.scopeId, value }];
 }
 

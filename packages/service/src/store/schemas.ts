@@ -1,5 +1,5 @@
 /** Owns the SQL of configuration_schemas: the definitions of keys. */
-import { deepFreeze, type Definition } from '@strata/core';
+import { deepFreeze, readJson, type Definition } from '@strata/core';
 import type { Row, Sql } from '../db/database.ts';
 
 /** A stored definition. */
@@ -28,7 +28,7 @@ export async function readSchemas(sql: Sql, environment: string, revision?: numb
   );
   return rows.map((row) => ({
     key: row.key,
-    definition: deepFreeze(JSON.parse(row.definition) as Definition),
+    definition: deepFreeze(readJson(row.definition) as Definition),
     digest: row.digest,
     revision: row.valid_from,
   }));

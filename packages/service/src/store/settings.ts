@@ -1,6 +1,7 @@
 /** Owns the SQL of configuration_settings: the current layer of each address. */
 import {
   deepFreeze,
+  readJson,
   type Address,
   type ConfigScope,
   type JsonValue,
@@ -48,7 +49,7 @@ export function toHead(row: HeadRow): Head {
     scopeId: row.scope_id,
     hash: row.version,
     revision: row.revision,
-    value: row.value === null ? undefined : deepFreeze(JSON.parse(row.value) as JsonValue),
+    value: row.value === null ? undefined : deepFreeze(readJson(row.value)),
     expiresAt: row.expires_at ?? undefined,
   };
 }

@@ -1,12 +1,12 @@
 /** Owns the SQL of configuration_versions: every version of every address. */
 import {
   deepFreeze,
+  readJson,
   shortVersion,
   type Address,
   type ConfigScope,
   type ConfigVersion,
   type ImpactLevel,
-  type JsonValue,
   type ScopeRef,
   type VersionOperation,
 } from '@strata/core';
@@ -54,7 +54,7 @@ function toVersion(row: VersionRow): StoredVersion {
     scope: row.scope,
     scopeId: row.scope === 'global' ? null : row.scope_id,
     operation: row.operation,
-    value: row.value === null ? null : deepFreeze(JSON.parse(row.value) as JsonValue),
+    value: row.value === null ? null : deepFreeze(readJson(row.value)),
     changedBy: row.actor,
     changedAt: row.committed_at,
     comment: row.comment,

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { errorCatalogue } from '@strata/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pathOf, type ApiDocument } from '../../../../test/api-document.ts';
+import { startTestServer, type TestServer } from '../../../../test/http-server.ts';
+
+interface Route {
+  readonly method: string;
+  readonly url: string;
+  readonly schema: { readonly response?: Readonly<Record<string, unknown>> } | undefined;
+}
+
+const routes: Route[] = [];
+let server: TestServer;
+let document: ApiDocument;
+beforeAll(async () => {
+  server = await startTestServer();
+  // Routes are added when the server gets ready, so this sees all of them, whatever the document's own collector sees.
+  server.app.addHook('onRoute', ({ method, url, schema }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url, schema: schema as Route['schema'] });
+  });
+  document = (await server.app.inject('/v1/openapi.json')).json<ApiDocument>();
+});
+afterAll(() => server.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+
+describe("the API's document", () => {
+  it('is docs/openapi.json (npm run openapi writes it anew)', () => {
+    const stored: unknown = JSON.parse(readFileSync(new URL('../../../../docs/openapi.json', import.meta.url), 'utf8'));
+    expect(stored).toEqual(document);
+  });
+
+  it('has every route, each with a summary and the schema of every answer', () => {
+    const told = operations().map(({ method, path }) => `${method} ${path}`);
+    const there = routes.filter(({ method }) => method !== 'HEAD');
+    expect(there.length).toBeGreaterThan(25);
+    expect(told.sort()).toEqual(there.map(({ method, url }) => `${method} ${url.replace('*', '{key}')}`).sort());
+    for (const { url, schema } of there) {
+      expect(schema, url).toMatchObject({
+        summary: expect.any(String) as unknown,
+        response: expect.any(Object) as unknown,
+      });
+      expect(Object.keys(schema?.response ?? {}), url).toContain('default');
+    }
+    for (const { operation } of operations()) {
+      for (const [status, response] of Object.entries(operation.responses)) {
+        if ('$ref' in response || status === '204' || status === '304') continue;
+        expect(Object.values(response.content ?? {}), `${operation.operationId} ${status}`).toEqual([
+          { schema: expect.any(Object) as unknown },
+        ]);
+      }
+    }
+  });
+
+  it('names each operation once, and tells of the key where the path takes one', () => {
+    const names = operations().map(({ operation }) => operation.operationId);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { path, operation } of operations()) {
+      expect(operation.parameters.some((one) => one.in === 'path' && one.name === 'key')).toBe(path.endsWith('{key}'));
+    }
+  });
+
+  it('uses only codes of the catalogue, each under a status that it has over HTTP', () => {
+    const { components } = document as unknown as {
+      components: { responses: Record<string, { description: string }> };
+    };
+    for (const { operation } of operations()) {
+      for (const [status, response] of Object.entries(operation.responses)) {
+        if (Number(status) < 400) continue;
+        const told = '$ref' in response ? components.responses[response.$ref.split('/').at(-1) ?? ''] : response;
+        for (const code of told?.description.match(/\w+/g) ?? ['none']) {
+          const conditional =
+            (code === 'conflict' && status === '412') || (code === 'idempotency_conflict' && status === '422');
+          expect([
+            code,
+            conditional ? status : String(errorCatalogue[code as keyof typeof errorCatalogue].status),
+          ]).toEqual([code, status]);
+        }
+      }
+    }
+  });
+});
+
+describe('a walk through the whole API', () => {
+  it('is answered at every operation as the document says', async () => {
+    const seen = new Set<string>();
+    const go = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, body?: unknown): Promise<unknown> => {
+      const answer = await server.send(method, url, body);
+      expect(answer.statusCode, `${method} ${url}: ${answer.body}`).toBeLessThan(300);
+      seen.add(`${method} ${pathOf(document, url) ?? ''}`);
+      return answer.body === '' || !String(answer.headers['content-type']).includes('json') ? undefined : answer.json();
+    };
+    await go('PUT', '/v1/scopes?scope=team&scopeId=red', { name: 'Red', parents: [{ scope: 'org', scopeId: 'acme' }] });
+    await go('PUT', '/v1/scopes?scope=user&scopeId=bob', {});
+    await go('PUT', '/v1/schemas/theme', { jsonSchema: { type: 'object', properties: { size: { default: 3 } } } });
+    const first = (await go('PUT', '/v1/layers/theme', { value: { colour: 'blue' } })) as { version: string };
+    await go('PUT', '/v1/layers/theme?dryRun=true', { value: { colour: 'red' } });
+    await go('PUT', '/v1/layers/theme?scope=org&scopeId=acme', {
+      value: { size: 2 },
+      expiresAt: '2999-01-01T00:00:00Z',
+    });
+    await go('POST', '/v1/commits', {
+      changes: [
+        { key: 'theme', scope: 'global', value: { colour: 'red' } },
+        { key: 'a/b', scope: 'global', value: null },
+      ],
+    });
+    await go('POST', '/v1/tags', { tag: 'stable', version: first.version });
+    await go('PUT', '/v1/locks/theme?scope=global&path=colour', { comment: 'brand' });
+    const context = 'scope=team&scopeId=red';
+    for (const url of [
+      `/v1/values/theme?${context}`,
+      `/v1/values?${context}`,
+      `/v1/values?${context}&key=theme&key=none`,
+      '/v1/layers/theme',
+      '/v1/history/theme?limit=1',
+      '/v1/versions/theme?version=stable',
+      '/v1/diff/theme?from=HEAD~1&to=HEAD',
+      `/v1/explain/theme?${context}`,
+      '/v1/blame/theme',
+      '/v1/tags',
+      '/v1/locks',
+      '/v1/schemas',
+      '/v1/schemas/theme',
+      '/v1/scopes?limit=1',
+      `/v1/chain?${context}`,
+      '/v1/export?scope=org&scopeId=acme',
+      '/v1/openapi.json',
+      '/healthz',
+      '/readyz',
+    ])
+      await go('GET', url);
+    await go('POST', '/v1/validate/theme', { value: 3 });
+    await go('DELETE', '/v1/locks/theme?scope=global&path=colour');
+    await go('POST', '/v1/rollback/theme', { toVersion: 'stable', reason: 'was better' });
+    await go('POST', '/v1/restore?scope=global', { revision: 5 });
+    await go('DELETE', '/v1/layers/theme?force=true');
+    await go('DELETE', '/v1/scopes?scope=user&scopeId=bob');
+    expect([...seen].sort()).toEqual(
+      operations()
+        .map(({ method, path }) => `${method} ${path}`)
+        .sort(),
+    );
+  });
+});
