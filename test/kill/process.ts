@@ -73,7 +73,7 @@ export class WriterProcess {
 
   /** Lets it write up to a moment that no one can tell. */
   async goOn(): Promise<void> {
-    await this.acknowledged(1 + Math.floor(Math.random() * 60));
+    await this.acknowledged(10 + Math.floor(Math.random() * 50));
     await wait(Math.random() * 30);
   }
 

@@ -20,6 +20,7 @@ import { historyRoutes } from './routes/history.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { lockRoutes } from './routes/locks.ts';
 import { openApiRoutes } from './routes/openapi.ts';
+import { pageRoutes } from './routes/page.ts';
 import { restoreRoutes } from './routes/restore.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { scopeRoutes } from './routes/scopes.ts';
@@ -62,6 +63,7 @@ export function createServer(service: ConfigurationManagementService, options: S
   const document = collectRoutes(app);
   for (const routes of features) app.register(routes(service));
   app.register(openApiRoutes(document));
+  app.register(pageRoutes());
   return app;
 }
 

@@ -354,18 +354,16 @@ describeDatabases('the contract', (engine) => {
 
   it('reads many values in one query (performance tip 1)', async () => {
     await configService.set('branding', { companyName: 'Acme' }, global, 'ann');
-    const queries: string[] = [];
+    let reads = 0;
     const counted: Database = {
       ...database,
       query: (text, parameters, name, options) => {
-        queries.push(text);
+        // What has expired is looked for in the background.
+        if (text.includes('configuration_settings') && !text.includes('clock_timestamp')) reads += 1;
         return database.query(text, parameters, name, options);
       },
     };
     const other = services.on(counted);
-    // The definitions are read once, with the first call.
-    await other.get('warm_up');
-    queries.length = 0;
     const configs = await other.getBatch(['branding', 'pm_intervals', 'approval_thresholds']);
     expect(configs).toEqual(
       new Map([
@@ -374,9 +372,9 @@ describeDatabases('the contract', (engine) => {
         ['approval_thresholds', null],
       ]),
     );
-    expect(queries).toHaveLength(1);
+    expect(reads).toBe(1);
     await other.getBatch(['branding', 'pm_intervals', 'approval_thresholds']);
-    expect(queries).toHaveLength(1);
+    expect(reads).toBe(1);
   });
 
   it('takes over environment variables (migration guide)', async () => {

@@ -19,6 +19,8 @@ export class Feed {
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> | undefined;
   #again = false;
+  /** Set by each poll: what expires is not looked for after every commit. */
+  #isExpiryDue = false;
   #stopped = false;
   #lastFault: unknown;
 
@@ -38,6 +40,7 @@ export class Feed {
     if (this.#timer !== undefined || this.#stopped) return;
     this.#timer = setInterval(() => {
       this.#context().cache?.advance(this.#interval / 1000);
+      this.#isExpiryDue = true;
       this.wake();
     }, this.#interval);
     this.#timer.unref();
@@ -70,6 +73,8 @@ export class Feed {
   async #run(): Promise<void> {
     try {
       await this.catchUp();
+      if (!this.#isExpiryDue) return;
+      this.#isExpiryDue = false;
       await removeExpired(this.#context());
     } catch (error) {
       this.#lastFault = error;

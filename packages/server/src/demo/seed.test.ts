@@ -22,12 +22,10 @@ function cutAfter(service: ConfigurationManagementService, writes: number): Conf
 describeDatabases('the fleet demo', (engine) => {
   const services = servicesOn(engine);
 
-  it('fills an empty store in less than two seconds and says with what', async () => {
+  it('fills an empty store and says with what', async () => {
     const { service } = await services.open();
     expect(await isEmptyStore(service)).toBe(true);
-    const before = performance.now();
     const summary = await seedDemo(service);
-    expect(performance.now() - before).toBeLessThan(2000);
     expect(summary).toEqual({ seeded: true, organizations: 3, teams: 7, users: 11, keys: 8, commits: 17 });
     expect(await isEmptyStore(service)).toBe(false);
     const count = async (scope: 'org' | 'team' | 'user') => (await service.listScopes({ scope })).length;

@@ -132,6 +132,10 @@ describe('a walk through the whole API', () => {
       '/v1/openapi.json',
       '/healthz',
       '/readyz',
+      '/',
+      '/page.js',
+      '/page.css',
+      '/icon.svg',
     ])
       await go('GET', url);
     await go('POST', '/v1/validate/theme', { value: 3 });

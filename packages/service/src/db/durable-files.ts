@@ -29,8 +29,9 @@ interface OpenFile {
   readonly node: unknown;
 }
 
-// Emscripten's number for an input/output error.
+// Emscripten's numbers.
 const EIO = 29;
+const ENOSPC = 51;
 
 /** The files of one instance, synced whenever PostgreSQL asks for it. */
 export class DurableFiles extends NodeFS {
@@ -43,9 +44,12 @@ export class DurableFiles extends NodeFS {
     return this.#failure;
   }
 
-  /** Why an instance that did not start says that it did not; `undefined` when it says nothing. */
-  lastWords(): string | undefined {
-    return this.#lastWords;
+  /** Why an instance did not start, in words. @param error what starting it threw. */
+  reasonOf(error: unknown): string {
+    if (this.#lastWords !== undefined) return this.#lastWords;
+    if (error instanceof Error) return error.message;
+    const errno = typeof error === 'object' && error !== null && 'errno' in error ? error.errno : undefined;
+    return errno === ENOSPC ? 'no space left on device' : `its files failed with error ${String(errno)}`;
   }
 
   /** Closes the files of an instance that did not start. */

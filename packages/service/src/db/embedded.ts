@@ -110,8 +110,7 @@ async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
     return { pglite, failure: () => fs.failure() };
   } catch (error) {
     fs.abandon();
-    const reason = fs.lastWords() ?? (error instanceof Error ? error.message : String(error));
-    throw unavailable(new Error(`the embedded database did not start: ${reason}`, { cause: error }), false);
+    throw unavailable(new Error(`the embedded database did not start: ${fs.reasonOf(error)}`, { cause: error }), false);
   }
 }
 

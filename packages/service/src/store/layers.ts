@@ -44,46 +44,70 @@ interface LayerRow extends HeadRow, ProgressRow {
   readonly position: number;
 }
 
-/** Which keys a query reads: one, several or all, each with a statement of its own. */
-interface KeyFilter {
-  readonly kind: 'one' | 'many' | 'all';
-  readonly sql: string;
-  readonly parameters: readonly SqlParameter[];
+/** Which keys a statement reads: one, several or all. */
+type KeyKind = 'one' | 'many' | 'all';
+
+const kindOf = (keys: readonly string[] | undefined): KeyKind =>
+  keys === undefined ? 'all' : keys.length === 1 ? 'one' : 'many';
+
+/** @param place the number of the parameter that names the keys. */
+function keyFilter(kind: KeyKind, place: number): string {
+  if (kind === 'all') return '';
+  return kind === 'one' ? ` AND s.key = $${String(place)}` : ` AND s.key = ANY ($${String(place)}::text[])`;
 }
 
-/** @param place the number of the parameter after those of the scopes. */
-function keyFilter(keys: readonly string[] | undefined, place: number): KeyFilter {
-  if (keys === undefined) return { kind: 'all', sql: '', parameters: [] };
-  const [only] = keys;
-  return keys.length === 1 && only !== undefined
-    ? { kind: 'one', sql: ` AND s.key = $${String(place)}`, parameters: [only] }
-    : { kind: 'many', sql: ` AND s.key = ANY ($${String(place)}::text[])`, parameters: [keys] };
+function keyParameters(keys: readonly string[] | undefined): readonly SqlParameter[] {
+  const only = keys?.[0];
+  return keys === undefined ? [] : [keys.length === 1 && only !== undefined ? only : keys];
 }
 
-/**
- * Reads the layers of `keys` (absent: of all keys) along a chain that is known. One index look-up for each scope: any way to write
- * it as a join makes the planner take longer ones.
- */
+interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+// A text that is put together anew for each call costs a tenth of a read: it is compared with the prepared one, letter by letter.
+const statements = new Map<string, Statement>();
+
+function statementFor(name: string, text: () => string): Statement {
+  let statement = statements.get(name);
+  if (statement === undefined) {
+    statement = { name, text: text() };
+    statements.set(name, statement);
+  }
+  return statement;
+}
+
+/** Reads the layers of `keys` (absent: of all keys) along a chain that is known. */
 export async function readChain(
   sql: Sql,
   environment: string,
   keys: readonly string[] | undefined,
   chain: readonly ScopeRef[],
 ): Promise<ChainRead> {
-  const below = chain.filter(({ scope }) => scope !== 'global');
-  const filter = keyFilter(keys, below.length + 2);
-  const column = filter.kind === 'one' ? '' : ' s.key,';
+  const kind = kindOf(keys);
+  const parameters: SqlParameter[] = [environment];
+  let name = `strata_chain_${kind}`;
+  for (const { scope, scopeId } of chain) {
+    if (scope === 'global') continue;
+    name += `_${scope}`;
+    parameters.push(scopeId);
+  }
+  const { text } = statementFor(name, () => chainQuery(chain, kind));
+  const rows = await sql.query<ChainRow>(text, [...parameters, ...keyParameters(keys)], name);
+  return { ...progressOf(rows), layers: rows.flatMap((row) => toLayer(row, chain, keys?.[0] ?? '')) };
+}
+
+// One index look-up for each scope: written as a join, the planner takes longer ways.
+function chainQuery(chain: readonly ScopeRef[], kind: KeyKind): string {
+  const below = chain.filter(({ scope }) => scope !== 'global').map(({ scope }) => scope);
+  const filter = keyFilter(kind, below.length + 2);
+  const column = kind === 'one' ? '' : ' s.key,';
   const lookUp = (scope: ConfigScope, id: string): string =>
     `SELECT '${scope}'::text AS scope,${column} s.value FROM configuration_settings AS s
-    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter.sql} AND s.value IS NOT NULL`;
-  const rows = await sql.query<ChainRow>(
-    `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (
-    ${[lookUp('global', "''"), ...below.map(({ scope }, index) => lookUp(scope, `$${String(index + 2)}`))].join(' UNION ALL ')}
-    ) AS l ON true`,
-    [environment, ...below.map(({ scopeId }) => scopeId), ...filter.parameters],
-    `strata_chain_${below.map(({ scope }) => scope).join('_')}_${filter.kind}`,
-  );
-  return { ...progressOf(rows), layers: rows.flatMap((row) => toLayer(row, chain, keys?.[0] ?? '')) };
+    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter} AND s.value IS NOT NULL`;
+  const lookUps = [lookUp('global', "''"), ...below.map((scope, index) => lookUp(scope, `$${String(index + 2)}`))];
+  return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${lookUps.join(' UNION ALL ')}) AS l ON true`;
 }
 
 function toLayer(row: ChainRow, chain: readonly ScopeRef[], only: string): readonly Layer[] {
@@ -118,25 +142,23 @@ function candidateParts(request: ScopeRequest, filter: string): string[] {
   if (request.scope === 'global') return [global];
   // At an org the chain needs no registry, so neither does the query.
   if (request.scope === 'org') return [global, layersAt('org', '$2')];
-  return [
+  const parts = [
     global,
     layersAt(request.scope, '$2'),
-    layersAt('org', '$3'),
     `${layersAbove(links)} AND p.scope = '${request.scope}' AND p.scope_id = $2`,
-    ...(request.scope === 'user'
-      ? [
-          layersAt('team', '$4'),
-          `${layersAbove(links)} AND p.scope = 'team' AND p.scope_id = $4`,
-          layersAbove(teamLinks),
-        ]
-      : []),
   ];
+  if (request.scope === 'user') parts.push(layersAbove(teamLinks));
+  if (request.organizationId !== undefined) parts.push(layersAt('org', '$3'));
+  if (request.teamId !== undefined) {
+    const team = request.organizationId === undefined ? '$3' : '$4';
+    parts.push(layersAt('team', team), `${layersAbove(links)} AND p.scope = 'team' AND p.scope_id = ${team}`);
+  }
+  return parts;
 }
 
-function scopeParameters({ scope, scopeId, organizationId, teamId }: ScopeRequest): (string | null)[] {
+function scopeParameters({ scope, scopeId, organizationId, teamId }: ScopeRequest): string[] {
   if (scope === 'global') return [];
-  if (scope === 'org') return [scopeId];
-  return scope === 'team' ? [scopeId, organizationId ?? null] : [scopeId, organizationId ?? null, teamId ?? null];
+  return [scopeId, organizationId, teamId].filter((id) => id !== undefined);
 }
 
 /** Reads the layers of `keys` (absent: of all keys) on every scope that `request` could inherit from. */
@@ -147,14 +169,13 @@ export async function readLayers(
   request: ScopeRequest,
 ): Promise<LayerRead> {
   const parameters = scopeParameters(request);
-  const filter = keyFilter(keys, parameters.length + 2);
-  const rows = await sql.query<LayerRow>(
-    `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (
-    ${candidateParts(request, filter.sql).join(' UNION ALL ')}
-    ) AS l ON true`,
-    [environment, ...parameters, ...filter.parameters],
-    `strata_layers_${request.scope}_${filter.kind}`,
-  );
+  const kind = kindOf(keys);
+  const explicit = [request.organizationId === undefined ? '' : '_org', request.teamId === undefined ? '' : '_team'];
+  const { name, text } = statementFor(`strata_layers_${kind}_${request.scope}${explicit.join('')}`, () => {
+    const parts = candidateParts(request, keyFilter(kind, parameters.length + 2));
+    return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${parts.join(' UNION ALL ')}) AS l ON true`;
+  });
+  const rows = await sql.query<LayerRow>(text, [environment, ...parameters, ...keyParameters(keys)], name);
   return { ...progressOf(rows), links: linksOf(rows), heads: headsOf(rows) };
 }
 

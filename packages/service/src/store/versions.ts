@@ -77,6 +77,7 @@ export function toPublicVersion(version: StoredVersion): ConfigVersion {
 
 /** Reads versions by their full hashes, in any order. */
 export async function readVersions(sql: Sql, hashes: readonly string[]): Promise<StoredVersion[]> {
+  if (hashes.length === 0) return [];
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables} WHERE v.hash = ANY ($1::text[])`,
     [[...hashes]],
