@@ -7,7 +7,7 @@ export interface Contender {
    * Does the work `operations` times, one after the other or however this contender would. What is not the time it takes is answered:
    * nanoseconds or megabytes per operation.
    */
-  readonly run: (operations: number) => Promise<number | undefined> | Promise<void> | number | undefined | void;
+  readonly run: (operations: number) => unknown;
   /** Runs before each of its rounds, unmeasured. */
   readonly prepare?: () => Promise<void> | void;
 }

@@ -96,9 +96,9 @@ const times = (ratio: number): string => `${ratio.toFixed(2)}x`;
 const megabytes = (size: number): string => `${size.toFixed(0)} MB`;
 
 function duration(nanoseconds: number): string {
-  const [unit, size] =
+  const [unit, size]: readonly [string, number] =
     nanoseconds < 1e3 ? ['ns', 1] : nanoseconds < 1e6 ? ['µs', 1e3] : nanoseconds < 1e9 ? ['ms', 1e6] : ['s', 1e9];
-  return `${(nanoseconds / Number(size)).toPrecision(3)} ${String(unit)}`;
+  return `${(nanoseconds / size).toPrecision(3)} ${unit}`;
 }
 
 function count(value: number): string {

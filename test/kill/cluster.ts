@@ -1,5 +1,5 @@
 /** Owns a PostgreSQL cluster that syncs to disk as in production, and that can be killed whole. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { userInfo } from 'node:os';
@@ -64,14 +64,9 @@ export class Cluster {
     await this.#server.stop();
   }
 
-  /** Whether the server runs. */
-  isRunning(): boolean {
-    return this.#processes().length > 0;
-  }
-
   /** Kills all processes of the server at once, and waits until they are gone. */
   async kill(): Promise<void> {
-    const processes = this.#processes();
+    const processes = this.processes();
     if (processes.length < 2) throw new Error('the server does not run');
     for (const pid of processes) process.kill(pid, 'SIGKILL');
     while (processes.some(isAlive)) await wait(2);
@@ -104,9 +99,11 @@ export class Cluster {
     while ((await this.query(others)).length > 0) await wait(5);
   }
 
-  /** The server first, then its children. */
-  #processes(): number[] {
-    const main = Number(readFileSync(join(this.#directory, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  /** The process ids of the server, first its own and then those of its children; none when it does not run. */
+  processes(): number[] {
+    const file = join(this.#directory, 'postmaster.pid');
+    if (!existsSync(file)) return [];
+    const main = Number(readFileSync(file, 'utf8').split('\n')[0]);
     const children = readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)

@@ -47,7 +47,7 @@ describe('an embedded store whose process is killed', () => {
         acknowledged += finding.acknowledged;
         if (run % killsPerStore === killsPerStore - 1) rmSync(dataDir, { recursive: true });
       }
-      console.log(`embedded: ${String(kills)} kills, ${String(acknowledged)} acknowledged, none lost`);
+      process.stdout.write(`embedded: ${String(kills)} kills, ${String(acknowledged)} acknowledged, none lost\n`);
       expect(acknowledged).toBeGreaterThan(kills * 10);
     },
     loopTimeout,

@@ -74,7 +74,7 @@ describe('a store on PostgreSQL', () => {
         expect(writer.reports.filter(({ is }) => is === 'refused')).toStrictEqual([]);
         acknowledged += finding.acknowledged;
       }
-      console.log(`PostgreSQL: ${String(kills)} kills, ${String(acknowledged)} acknowledged, none lost`);
+      process.stdout.write(`PostgreSQL: ${String(kills)} kills, ${String(acknowledged)} acknowledged, none lost\n`);
       expect(acknowledged).toBeGreaterThan(kills * 10);
     },
     loopTimeout,

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEmbeddedDatabase } from '../../packages/service/src/db/embedded.ts';
 import { isAcknowledgement, type Report } from './acknowledgement.ts';
 import { check, type Finding } from './check.ts';
-import { WriterProcess, type DiskOptions } from './process.ts';
+import { WriterProcess } from './process.ts';
+import type { DiskOptions } from './simulated-disk.ts';
 import { inTier, killsPerStore, loopTimeout } from './tier.ts';
 
 const losses = inTier({ quick: 4, ci: 40, soak: 500 });
@@ -79,7 +80,7 @@ describe('an embedded store that loses power', () => {
         acknowledged += finding.acknowledged;
         if (run % killsPerStore === killsPerStore - 1) rmSync(dataDir, { recursive: true });
       }
-      console.log(`power: ${String(losses)} losses, ${String(acknowledged)} acknowledged, none lost`);
+      process.stdout.write(`power: ${String(losses)} losses, ${String(acknowledged)} acknowledged, none lost\n`);
       expect(acknowledged).toBeGreaterThan(losses * 10);
     },
     loopTimeout,

@@ -2,12 +2,10 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isAcknowledgement, type Report } from './acknowledgement.ts';
+import type { DiskOptions } from './simulated-disk.ts';
 import type { WriterOptions } from './writer.ts';
 
 const program = (name: string): string => new URL(name, import.meta.url).pathname;
-
-/** What is wrong with the disk that a writer sees; see `simulated-disk.ts`. */
-export type DiskOptions = import('./simulated-disk.ts').DiskOptions;
 
 /** A writer in a process of its own. */
 export class WriterProcess {

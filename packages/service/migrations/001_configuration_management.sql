@@ -46,11 +46,11 @@ CREATE INDEX IF NOT EXISTS configuration_commits_time ON configuration_commits (
 
 -- One address changed by one commit. Rows are never rewritten.
 CREATE TABLE IF NOT EXISTS configuration_versions (
-  hash          text COLLATE "C" PRIMARY KEY CHECK (hash ~ '^[0-9a-f]{64}$'),
+  hash          text COLLATE "C" PRIMARY KEY CHECK (length(hash) = 64 AND hash !~ '[^0-9a-f]'),
   commit_id     uuid NOT NULL REFERENCES configuration_commits (id),
   revision      bigint NOT NULL CHECK (revision > 0),
   environment   text COLLATE "C" NOT NULL,
-  key           text COLLATE "C" NOT NULL CHECK (key ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,254}$'),
+  key           text COLLATE "C" NOT NULL CHECK (length(key) <= 255 AND key ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$'),
   scope         text COLLATE "C" NOT NULL CHECK (scope IN ('global', 'org', 'team', 'user')),
   scope_id      text COLLATE "C" NOT NULL CHECK (length(scope_id) <= 255),
   parent        text COLLATE "C" REFERENCES configuration_versions (hash),

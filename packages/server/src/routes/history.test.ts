@@ -57,6 +57,11 @@ describe('history over HTTP', () => {
     expect(answer.json()).toEqual({ versions: all.slice(3), next: null });
   });
 
+  it('ends with a page that is just full', async () => {
+    const page = (await server.send('GET', '/v1/history/theme?limit=6')).json<Page>();
+    expect([page.versions.length, page.next]).toEqual([6, null]);
+  });
+
   it('can be narrowed to one scope', async () => {
     const page = (await server.send('GET', '/v1/history/theme?scope=org&scopeId=acme')).json<Page>();
     expect(page.versions.map(({ scope }) => scope)).toEqual(['org']);

@@ -15,8 +15,10 @@ import { force, given, writeHeaders } from './write-headers.ts';
 // A revision has at most 15 digits and a version at least 16, so that each is known by its form.
 const version = z.string().regex(/^[0-9a-f]{16,64}$/, 'must be a revision, or next of the page before');
 
+const largestLimit = 1000;
+
 const historyQuery = optionalScopeQuery.extend({
-  limit: pageLimit(50, 1000),
+  limit: pageLimit(50, largestLimit),
   before: z
     .union([positiveInteger, version])
     .optional()
@@ -69,8 +71,13 @@ function addHistory(app: App, service: ConfigurationManagementService): void {
     async (request) => {
       const { limit, before } = request.query;
       const options = { ...narrowing(request.query), ...given('before', before) };
-      const versions = await service.as(actorOf(request)).getHistory(request.params['*'], limit, options);
-      return { versions, next: versions.length < limit ? null : (versions.at(-1)?.version ?? null) };
+      const found = await service
+        .as(actorOf(request))
+        .getHistory(request.params['*'], Math.min(limit + 1, largestLimit), options);
+      const versions = found.slice(0, limit);
+      // Of a page of the largest size it is not known whether it is the last one.
+      const goesOn = found.length > limit || found.length === largestLimit;
+      return { versions, next: goesOn ? (versions.at(-1)?.version ?? null) : null };
     },
   );
 }

@@ -63,7 +63,7 @@ export class DurableFiles extends NodeFS {
     const addSync = (module: { readonly FS: unknown }): void => this.#addSync(module.FS as EmscriptenFiles);
     const printErr = (line: string): void => {
       this.#lastWords = /(?:FATAL|PANIC): *(.+)/.exec(line)?.[1] ?? this.#lastWords;
-      emscriptenOpts.printErr?.(line);
+      (emscriptenOpts.printErr as ((text: string) => void) | undefined)?.(line);
     };
     return { emscriptenOpts: { ...emscriptenOpts, printErr, preRun: [...listOf(emscriptenOpts.preRun), addSync] } };
   }
@@ -93,7 +93,7 @@ export class DurableFiles extends NodeFS {
  * next one, what never reached the disk.
  */
 export function abandon(pglite: PGlite): void {
-  closeFiles(pglite.Module.FS as unknown as EmscriptenFiles);
+  closeFiles(pglite.Module.FS as EmscriptenFiles);
 }
 
 function closeFiles({ streams }: EmscriptenFiles): void {

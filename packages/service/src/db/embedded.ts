@@ -86,18 +86,24 @@ async function startIn(dataDir: string, relaxed: boolean, made: string = dataDir
   const unfinished = join(dataDir, 'unfinished');
   if (existsSync(unfinished)) rmSync(files, { recursive: true, force: true });
   if (existsSync(files)) return startFiles(files, relaxed);
-  const { syncPath, syncTree } = await import('./durable-files.ts');
+  const { abandon, syncPath, syncTree } = await import('./durable-files.ts');
   writeFileSync(unfinished, '');
   syncPath(dataDir);
   const instance = await startFiles(files, relaxed);
-  if (!relaxed) syncTree(files);
-  rmSync(unfinished);
-  for (let directory = dataDir; directory !== dirname(made);) {
-    syncPath(directory);
-    directory = dirname(directory);
+  try {
+    if (!relaxed) syncTree(files);
+    rmSync(unfinished);
+    // The name of a directory that was made is in the one above it.
+    for (const directory of pathsUpTo(dataDir, dirname(made))) syncPath(directory);
+    return instance;
+  } catch (error) {
+    abandon(instance.pglite);
+    throw error;
   }
-  syncPath(dirname(made));
-  return instance;
+}
+
+function pathsUpTo(path: string, top: string): string[] {
+  return path === top ? [path] : [path, ...pathsUpTo(dirname(path), top)];
 }
 
 async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
@@ -115,12 +121,9 @@ async function startFiles(files: string, relaxed: boolean): Promise<Instance> {
 }
 
 function closable(instance: Instance, database: PGliteDatabase, dataDir: string | null): EmbeddedDatabase {
-  const { query, script, transaction } = database;
   let ended: Promise<void> | undefined;
   return {
-    query,
-    script,
-    transaction,
+    ...database,
     kind: 'embedded',
     dataDir,
     async close() {
