@@ -29,7 +29,7 @@ afterAll(async () => {
 
 async function withDatabase<T>(schema: string, work: (database: Database) => Promise<T>): Promise<T> {
   const pool = new pg.Pool(cluster.pool(schema));
-  const database = postgresDatabase(pool);
+  const database = postgresDatabase(pool, { timeoutMs: 60_000 });
   try {
     return await work(database);
   } finally {

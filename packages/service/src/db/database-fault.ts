@@ -11,7 +11,8 @@ export function sqlState(error: unknown): string | undefined {
 /** Whether the server ended the connection with this error, so that it cannot be used again. */
 export function endsConnection(error: unknown): boolean {
   const state = sqlState(error);
-  return state === undefined ? !isProgrammingError(error) : /^(?:08|57P0|25P03|26000)/.test(state);
+  if (state === undefined) return !isProgrammingError(error);
+  return severityOf(error) === 'PANIC' || /^(?:08|57P0|25P03|26000)/.test(state);
 }
 
 /**
