@@ -1,6 +1,5 @@
 /** Owns the proof that an embedded store survives the death of its process at any moment. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,12 +7,13 @@ import { openEmbeddedDatabase } from '../../packages/service/src/db/embedded.ts'
 import type { Report } from './acknowledgement.ts';
 import { check, type Finding } from './check.ts';
 import { WriterProcess } from './process.ts';
+import { quickPlace } from './quick-place.ts';
 import { inTier, kills, killsPerStore, loopTimeout } from './tier.ts';
 
 let directory: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'strata-test-kill-'));
+  directory = mkdtempSync(join(quickPlace(), 'strata-test-kill-'));
 });
 
 afterEach(() => {

@@ -1,6 +1,5 @@
 /** Owns the proof that an embedded store survives a loss of power, as far as one can be simulated; see `simulated-disk.ts`. */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { openEmbeddedDatabase } from '../../packages/service/src/db/embedded.ts'
 import { isAcknowledgement, type Report } from './acknowledgement.ts';
 import { check, type Finding } from './check.ts';
 import { WriterProcess } from './process.ts';
+import { quickPlace } from './quick-place.ts';
 import type { DiskOptions } from './simulated-disk.ts';
 import { inTier, killsPerStore, loopTimeout } from './tier.ts';
 
@@ -29,14 +29,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
-
-/** A place in memory where there is room: what is on the simulated disk does not depend on the real one. */
-function quickPlace(): string {
-  const memory = '/dev/shm';
-  if (!existsSync(memory)) return tmpdir();
-  const { bavail, bsize } = statfsSync(memory);
-  return bavail * bsize > 2 ** 30 ? memory : tmpdir();
-}
 
 /** Leaves of the disk only what it would hold without power. */
 function losePower(): void {

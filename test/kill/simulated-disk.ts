@@ -168,7 +168,16 @@ function pagesOf([start, end]: Stretch): Stretch[] {
 }
 
 /** Puts the disk under Node's own functions, those of them that the service and PGlite use. */
-function install(disk: Shadow): void {
+async function install(disk: Shadow): Promise<void> {
+  const handle = await fs.promises.open(import.meta.filename);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  handles.sync = function sync(): Promise<void> {
+    return new Promise((resolve) => {
+      fs.fsyncSync(this.fd);
+      resolve();
+    });
+  };
   fs.fsyncSync = (descriptor) => {
     const path = disk.pathOf(descriptor);
     if (path === undefined) real.fsyncSync(descriptor);
@@ -212,4 +221,4 @@ function install(disk: Shadow): void {
 }
 
 const options = JSON.parse(process.env['STRATA_TEST_DISK'] ?? 'null') as DiskOptions | null;
-if (options !== null) install(new Shadow(options));
+if (options !== null) await install(new Shadow(options));

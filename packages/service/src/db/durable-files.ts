@@ -1,5 +1,6 @@
 /** Owns that what the embedded database acknowledges is on disk: PGlite's file system passes no sync on by itself. */
-import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
@@ -8,6 +9,9 @@ import { NodeFS } from '@electric-sql/pglite/nodefs';
 export function durableStartParams(startParams: readonly string[]): string[] {
   return [...startParams.filter((parameter) => parameter !== '-F'), '-c', 'fsync=on', '-c', 'wal_sync_method=fsync'];
 }
+
+/** How many files are synced at once: more than Node has threads for it. */
+const filesAtOnce = 16;
 
 type ModuleOptions = Parameters<NodeFS['init']>[1];
 
@@ -101,14 +105,23 @@ function closeFiles({ streams }: EmscriptenFiles): void {
   for (const descriptor of new Set(descriptors)) closeSync(descriptor);
 }
 
-/** Syncs a directory with all it holds. */
-export function syncTree(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) syncTree(path);
-    else syncPath(path);
+/** Syncs a directory with all it holds, many files at once: the disk takes hardly longer for several than for one. */
+export async function syncTree(directory: string): Promise<void> {
+  const names = await readdir(directory, { recursive: true });
+  const left = ['', ...names].map((name) => join(directory, name));
+  const syncOthers = async (): Promise<void> => {
+    for (let path = left.pop(); path !== undefined; path = left.pop()) await syncSoon(path);
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, syncOthers));
+}
+
+async function syncSoon(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
-  syncPath(directory);
 }
 
 function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {

@@ -69,6 +69,13 @@ describe('an embedded database in a directory', () => {
     expect(readdirSync(dataDir).sort()).toStrictEqual(['database', 'owner.lock']);
   });
 
+  it('is not made anew over what is left of a damaged one', async () => {
+    mkdirSync(join(dataDir, 'database', 'global'), { recursive: true });
+    writeFileSync(join(dataDir, 'database', 'global', 'pg_control'), 'kept');
+    await expect(open()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(readFileSync(join(dataDir, 'database', 'global', 'pg_control'), 'utf8')).toBe('kept');
+  });
+
   it('gives the directory back when opening fails', async () => {
     mkdirSync(join(dataDir, 'database'));
     writeFileSync(join(dataDir, 'database', 'PG_VERSION'), '3\n');

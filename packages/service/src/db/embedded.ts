@@ -85,13 +85,16 @@ async function startIn(dataDir: string, relaxed: boolean, made: string = dataDir
   const files = join(dataDir, 'database');
   const unfinished = join(dataDir, 'unfinished');
   if (existsSync(unfinished)) rmSync(files, { recursive: true, force: true });
-  if (existsSync(files)) return startFiles(files, relaxed);
+  if (existsSync(files)) {
+    refuseDamaged(files);
+    return startFiles(files, relaxed);
+  }
   const { abandon, syncPath, syncTree } = await import('./durable-files.ts');
   writeFileSync(unfinished, '');
   syncPath(dataDir);
   const instance = await startFiles(files, relaxed);
   try {
-    if (!relaxed) syncTree(files);
+    if (!relaxed) await syncTree(files);
     rmSync(unfinished);
     // The name of a directory that was made is in the one above it.
     for (const directory of pathsUpTo(dataDir, dirname(made))) syncPath(directory);
@@ -100,6 +103,13 @@ async function startIn(dataDir: string, relaxed: boolean, made: string = dataDir
     abandon(instance.pglite);
     throw error;
   }
+}
+
+/** PGlite would make a new store over what is left of the old one. */
+function refuseDamaged(files: string): void {
+  if (existsSync(join(files, 'PG_VERSION'))) return;
+  const problem = `${files} is damaged, PG_VERSION is missing; restore it from a backup, or remove it to begin anew`;
+  throw unavailable(new Error(problem), false);
 }
 
 function pathsUpTo(path: string, top: string): string[] {
