@@ -24,7 +24,8 @@ export interface Goal {
    */
   readonly measure: 'rate' | 'time' | 'megabytes';
   readonly must: number;
-  readonly stretch: number;
+  /** What is wanted beyond the bar; absent where the bar is all. */
+  readonly stretch?: number;
 }
 
 /** How long and how often. */
@@ -143,7 +144,11 @@ function shuffled<T>(items: readonly T[]): T[] {
 export function judge(goal: Goal, subject: readonly number[], peer: readonly number[]): Verdict {
   const ratio = spreadOf(subject.map((value, round) => ratioIn(goal.measure, value, peer[round] ?? Number.NaN)));
   const reaches = (bar: number): boolean => (goal.measure === 'rate' ? ratio.median >= bar : ratio.median <= bar);
-  return { goal, ratio, holds: reaches(goal.stretch) ? 'stretch' : reaches(goal.must) ? 'must' : 'missed' };
+  return {
+    goal,
+    ratio,
+    holds: goal.stretch !== undefined && reaches(goal.stretch) ? 'stretch' : reaches(goal.must) ? 'must' : 'missed',
+  };
 }
 
 function ratioIn(measure: Goal['measure'], subject: number, peer: number): number {

@@ -3,7 +3,8 @@ import { resolveChain, type Address, type ScopeLink, type ScopeRef } from '@stra
 import type { QueryOptions, Sql } from './db/database.ts';
 import type { Rules } from './rules.ts';
 import type { Progress } from './store/counter.ts';
-import { readHeads, type Head } from './store/settings.ts';
+import { readHeads } from './store/heads.ts';
+import type { Head } from './store/settings.ts';
 
 /** The name of an address in maps; keys and ids hold no control characters. */
 export function addressName({ key, scope, scopeId }: Address): string {

@@ -4,13 +4,13 @@ import {
   type Address,
   type ConfigScope,
   type JsonValue,
-  type ScopeLink,
   type ScopeRef,
   type ScopeRequest,
 } from '@strata/core';
 import type { Row, Sql, SqlParameter } from '../db/database.ts';
-import { progressColumns, toProgress, type Progress, type ProgressRow } from './counter.ts';
-import { headColumns, toHead, type Head, type HeadRow } from './settings.ts';
+import { progressColumns, type Progress, type ProgressRow } from './counter.ts';
+import { linkColumns, noLink, progressOf, toHeadRead, type HeadRead, type LinkedHeadRow } from './heads.ts';
+import { headColumns } from './settings.ts';
 
 /** A layer as far as a merge needs it. */
 export interface Layer extends Address {
@@ -22,26 +22,14 @@ export interface ChainRead extends Progress {
   readonly layers: readonly Layer[];
 }
 
-/** Layers with the links that say which of them count, read in one snapshot. */
-export interface LayerRead extends Progress {
-  readonly links: readonly ScopeLink[];
-  readonly heads: readonly Head[];
-}
+/** The layers of one key, by scope. */
+type OneKeyRow = Row & ProgressRow & Readonly<Partial<Record<ConfigScope, string | null>>>;
 
+/** One layer; only the counter where there is none. */
 interface ChainRow extends Row, ProgressRow {
   readonly scope: ConfigScope | null;
-  /** Absent where one key is asked for. */
-  readonly key?: string;
+  readonly key: string;
   readonly value: string;
-}
-
-interface LayerRow extends HeadRow, ProgressRow {
-  readonly child_scope: ConfigScope | null;
-  readonly child_id: string;
-  readonly parent_scope: ConfigScope;
-  readonly parent_id: string;
-  readonly is_primary: boolean;
-  readonly position: number;
 }
 
 /** Which keys a statement reads: one, several or all. */
@@ -93,33 +81,52 @@ export async function readChain(
     name += `_${scope}`;
     parameters.push(scopeId);
   }
+  if (kind === 'one') {
+    const { text } = statementFor(name, () => oneKeyQuery(chain));
+    const rows = await sql.query<OneKeyRow>(text, [...parameters, ...keyParameters(keys)], name);
+    return { ...progressOf(rows), layers: layersOfOneKey(rows[0], chain, keys?.[0] ?? '') };
+  }
   const { text } = statementFor(name, () => chainQuery(chain, kind));
   const rows = await sql.query<ChainRow>(text, [...parameters, ...keyParameters(keys)], name);
-  return { ...progressOf(rows), layers: rows.flatMap((row) => toLayer(row, chain, keys?.[0] ?? '')) };
+  return { ...progressOf(rows), layers: rows.flatMap((row) => toLayer(row, chain)) };
+}
+
+/** The id of each scope of a chain in a query: global needs no parameter. */
+function idsIn(chain: readonly ScopeRef[]): readonly (readonly [scope: ConfigScope, id: string])[] {
+  let place = 1;
+  return chain.map(({ scope }) => [scope, scope === 'global' ? "''" : `$${String((place += 1))}`]);
+}
+
+// One row with a column for each scope: what is most often read has the least to carry.
+function oneKeyQuery(chain: readonly ScopeRef[]): string {
+  const columns = idsIn(chain).map(
+    ([scope, id]) => `(SELECT s.value FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id} AND s.key = $${String(chain.length + 1)}) AS "${scope}"`,
+  );
+  return `SELECT ${progressColumns}, ${columns.join(', ')} FROM configuration_counter AS c`;
+}
+
+function layersOfOneKey(row: OneKeyRow | undefined, chain: readonly ScopeRef[], key: string): readonly Layer[] {
+  return chain.flatMap(({ scope, scopeId }) => {
+    const text = row?.[scope] ?? null;
+    return text === null ? [] : [{ key, scope, scopeId, value: readJson(text) }];
+  });
 }
 
 // One index look-up for each scope: written as a join, the planner takes longer ways.
 function chainQuery(chain: readonly ScopeRef[], kind: KeyKind): string {
-  const below = chain.filter(({ scope }) => scope !== 'global').map(({ scope }) => scope);
-  const filter = keyFilter(kind, below.length + 2);
-  const column = kind === 'one' ? '' : ' s.key,';
-  const lookUp = (scope: ConfigScope, id: string): string =>
-    `SELECT '${scope}'::text AS scope,${column} s.value FROM configuration_settings AS s
-    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter} AND s.value IS NOT NULL`;
-  const lookUps = [lookUp('global', "''"), ...below.map((scope, index) => lookUp(scope, `$${String(index + 2)}`))];
+  const filter = keyFilter(kind, chain.length + 1);
+  const lookUps = idsIn(chain).map(
+    ([scope, id]) => `SELECT '${scope}'::text AS scope, s.key, s.value FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter} AND s.value IS NOT NULL`,
+  );
   return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${lookUps.join(' UNION ALL ')}) AS l ON true`;
 }
 
-function toLayer(row: ChainRow, chain: readonly ScopeRef[], only: string): readonly Layer[] {
-  const at = chain.find(({ scope }) => scope === row.scope);
-  if (at === undefined) return [];
-  const value = readJson(row.value);
-  return [{ key: row.key ?? only, scope: at.scope, scopeId: at.scopeId, value }];
+function toLayer({ scope, key, value }: ChainRow, chain: readonly ScopeRef[]): readonly Layer[] {
+  const at = chain.find((one) => one.scope === scope);
+  return at === undefined ? [] : [{ key, scope: at.scope, scopeId: at.scopeId, value: readJson(value) }];
 }
-
-const noLink = `NULL::text AS child_scope, NULL::text AS child_id, NULL::text AS parent_scope, NULL::text AS parent_id,
-  NULL::boolean AS is_primary, NULL::int AS position`;
-const linkColumns = 'p.scope, p.scope_id, p.parent_scope, p.parent_id, p.is_primary, p.position';
 
 /**
  * The parts of the query for a scope whose chain is not known: the layers of scopes that are, and the links of the scope and of the
@@ -167,7 +174,7 @@ export async function readLayers(
   environment: string,
   keys: readonly string[] | undefined,
   request: ScopeRequest,
-): Promise<LayerRead> {
+): Promise<HeadRead> {
   const parameters = scopeParameters(request);
   const kind = kindOf(keys);
   const explicit = [request.organizationId === undefined ? '' : '_org', request.teamId === undefined ? '' : '_team'];
@@ -175,38 +182,6 @@ export async function readLayers(
     const parts = candidateParts(request, keyFilter(kind, parameters.length + 2));
     return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${parts.join(' UNION ALL ')}) AS l ON true`;
   });
-  const rows = await sql.query<LayerRow>(text, [environment, ...parameters, ...keyParameters(keys)], name);
-  return { ...progressOf(rows), links: linksOf(rows), heads: headsOf(rows) };
-}
-
-function progressOf(rows: readonly ProgressRow[]): Progress {
-  const first = rows[0];
-  if (first === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
-  return toProgress(first);
-}
-
-/** Each link once, in the order in which they were registered. */
-function linksOf(rows: readonly LayerRow[]): ScopeLink[] {
-  const links = new Map<string, ScopeLink>();
-  for (const row of [...rows].sort((a, b) => a.position - b.position)) {
-    if (row.child_scope === null) continue;
-    const child = { scope: row.child_scope, scopeId: row.child_id };
-    const parent = { scope: row.parent_scope, scopeId: row.parent_id };
-    links.set([child.scope, child.scopeId, parent.scope, parent.scopeId].join('\0'), {
-      child,
-      parent,
-      primary: row.is_primary,
-    });
-  }
-  return [...links.values()];
-}
-
-/** Each layer once: a scope can be a candidate for several reasons. */
-function headsOf(rows: readonly LayerRow[]): Head[] {
-  const heads = new Map<string, Head>();
-  for (const row of rows) {
-    const name = [row.key, row.scope, row.scope_id].join('\0');
-    if (row.key !== null && !heads.has(name)) heads.set(name, toHead(row));
-  }
-  return [...heads.values()];
+  const rows = await sql.query<LinkedHeadRow>(text, [environment, ...parameters, ...keyParameters(keys)], name);
+  return toHeadRead(rows);
 }

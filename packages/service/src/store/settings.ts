@@ -8,9 +8,7 @@ import {
   type ScopeLink,
   type ScopeRef,
 } from '@strata/core';
-import type { QueryOptions, Row, Sql } from '../db/database.ts';
-import { chainCandidates, linksAsJson } from './chain.ts';
-import { progressColumns, toProgress, type Progress, type ProgressRow } from './counter.ts';
+import type { Row, Sql } from '../db/database.ts';
 
 /** The current version of an address; `value` is undefined after a delete. */
 export interface Head extends Address {
@@ -20,12 +18,6 @@ export interface Head extends Address {
   readonly value: JsonValue | undefined;
   /** When the layer removes itself. */
   readonly expiresAt: Date | undefined;
-}
-
-/** Heads with the links of their scopes, read in one snapshot. */
-export interface HeadRead extends Progress {
-  readonly links: readonly ScopeLink[];
-  readonly heads: readonly Head[];
 }
 
 /** A row of `headColumns`. */
@@ -54,13 +46,9 @@ export function toHead(row: HeadRow): Head {
   };
 }
 
-interface LinkedRow extends HeadRow, ProgressRow {
-  readonly links: string | null;
-}
-
 type LinkRow = readonly [ConfigScope, string, ConfigScope, string, boolean];
 
-/** Reads links that were selected with `linksAsJson`. */
+/** Reads links that were selected as one JSON text, a list for each: `[scope, id, parent scope, parent id, primary]`. */
 export function toLinks(text: string | null): ScopeLink[] {
   const rows = text === null ? [] : (JSON.parse(text) as LinkRow[]);
   return rows.map(([scope, scopeId, parentScope, parentId, primary]) => ({
@@ -68,45 +56,6 @@ export function toLinks(text: string | null): ScopeLink[] {
     parent: { scope: parentScope, scopeId: parentId },
     primary,
   }));
-}
-
-function toHeadRead(rows: readonly LinkedRow[]): HeadRead {
-  const first = rows[0];
-  if (first === undefined) throw new Error('configuration_counter has lost its row; restore it from a backup');
-  return {
-    ...toProgress(first),
-    links: toLinks(first.links),
-    heads: rows.filter((row) => row.key !== null).map(toHead),
-  };
-}
-
-/** Reads, for a batch of writes, the heads of the addresses and of every scope above them, deleted ones too. */
-export async function readHeads(
-  sql: Sql,
-  environment: string,
-  addresses: readonly Address[],
-  options?: QueryOptions,
-): Promise<HeadRead> {
-  const rows = await sql.query<LinkedRow>(
-    `WITH asked AS MATERIALIZED (
-      SELECT DISTINCT a.scope COLLATE "C" AS scope, a.scope_id COLLATE "C" AS scope_id, NULL::text AS org_id, NULL::text AS team_id
-      FROM unnest($3::text[], $4::text[]) AS a (scope, scope_id)
-    ), ${chainCandidates}
-    SELECT ${progressColumns}, ${linksAsJson} AS links, ${headColumns}
-    FROM configuration_counter AS c LEFT JOIN (
-      candidates AS n JOIN configuration_settings AS s
-        ON s.environment = $1 AND s.key = ANY ($2::text[]) AND s.scope = n.scope AND s.scope_id = n.scope_id
-    ) ON true`,
-    [
-      environment,
-      [...new Set(addresses.map((address) => address.key))],
-      addresses.map((address) => address.scope),
-      addresses.map((address) => address.scopeId),
-    ],
-    'strata_heads',
-    options,
-  );
-  return toHeadRead(rows);
 }
 
 /** Reads one page of a key's stored layers (deleted ones left out) by scope and id, after `after`. */
