@@ -4,8 +4,6 @@ import { defineConfig } from 'vitest/config';
 // `source` leads to a workspace package's TypeScript; the others are what Vite takes for Node by default.
 const conditions = ['source', 'module', 'node', 'development|production'];
 
-const isSoak = process.env['STRATA_TIER'] !== undefined;
-
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -21,8 +19,7 @@ export default defineConfig({
         test: {
           name: 'databases',
           include: ['packages/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
-          // Killing processes takes minutes: `npm run soak` does it.
-          exclude: ['packages/core/**', '**/node_modules/**', '**/dist/**', ...(isSoak ? [] : ['test/kill/**'])],
+          exclude: ['packages/core/**', '**/node_modules/**', '**/dist/**'],
           globalSetup: ['test/postgres.setup.ts'],
         },
       },

@@ -1,5 +1,6 @@
-/** Owns the sum of a run: reads the JSON reports of vitest and prints `N passed, N failed`. */
+/** Owns the sum of a run: reads the JSON reports of vitest and prints what failed, then `N passed, N failed`. */
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 
 /** The part of vitest's JSON report that is summed. */
 interface Report {
@@ -8,7 +9,21 @@ interface Report {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly success: boolean;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly FileReport[];
+}
+
+interface FileReport {
+  readonly name: string;
+  readonly status: string;
+  /** Why the file could not be read. */
+  readonly message: string;
+  readonly assertionResults: readonly TestReport[];
+}
+
+interface TestReport {
+  readonly fullName: string;
+  readonly status: string;
+  readonly failureMessages?: readonly string[] | null;
 }
 
 /** What a run came to. `skipped` counts tests that were not run; there may be none. */
@@ -36,11 +51,29 @@ export function sumReports(reports: readonly Report[], status: number): Counts {
   return { passed, failed: silent ? 1 : failed, skipped };
 }
 
+/** What failed, each with the first lines of the reason: a log that is cut keeps its end. */
+export function failuresIn(reports: readonly Report[]): string[] {
+  return reports.flatMap(({ testResults }) => testResults.flatMap(failuresOfFile));
+}
+
+function failuresOfFile({ name, status, message, assertionResults }: FileReport): string[] {
+  if (assertionResults.length === 0) return status === 'failed' ? [failure(name, message)] : [];
+  return assertionResults
+    .filter((test) => test.status === 'failed')
+    .map((test) => failure(`${name}: ${test.fullName}`, test.failureMessages?.join('\n') ?? ''));
+}
+
+function failure(name: string, reason: string): string {
+  const lines = stripVTControlCharacters(reason).split('\n').slice(0, 12);
+  return [`failed: ${name}`, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
 if (import.meta.main) {
   // How many other steps failed, the exit status of the tests, and their reports.
   const [failedSteps, status, ...files] = process.argv.slice(2);
   const reports = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Report);
   const { passed, failed, skipped } = sumReports(reports, Number(status));
+  for (const text of failuresIn(reports)) console.log(text);
   if (skipped > 0) console.log(`${String(skipped)} tests were skipped, and none may be`);
   const failures = failed + skipped + Number(failedSteps);
   console.log(`${String(passed)} passed, ${String(failures)} failed`);

@@ -1,6 +1,6 @@
 /** Owns the proof that a run that went wrong is never counted as a good one. */
 import { describe, expect, it } from 'vitest';
-import { sumReports } from '../scripts/test-counts.ts';
+import { failuresIn, sumReports } from '../scripts/test-counts.ts';
 
 const good = {
   numPassedTests: 5,
@@ -8,7 +8,14 @@ const good = {
   numPendingTests: 0,
   numTodoTests: 0,
   success: true,
-  testResults: [{ status: 'passed', assertionResults: [{}, {}, {}, {}, {}] }],
+  testResults: [
+    {
+      name: 'good.test.ts',
+      status: 'passed',
+      message: '',
+      assertionResults: Array.from({ length: 5 }, () => ({ fullName: 'works', status: 'passed' })),
+    },
+  ],
 };
 
 describe('the sum of test reports', () => {
@@ -18,7 +25,10 @@ describe('the sum of test reports', () => {
   });
 
   it('counts a file that could not be read as a failure', () => {
-    const testResults = [...good.testResults, { status: 'failed', assertionResults: [] }];
+    const testResults = [
+      ...good.testResults,
+      { name: 'bad.test.ts', status: 'failed', message: 'no such module', assertionResults: [] },
+    ];
     expect(sumReports([{ ...good, success: false, testResults }], 1).failed).toBe(1);
   });
 
@@ -30,5 +40,26 @@ describe('the sum of test reports', () => {
   it('counts a run without any test as a failure', () => {
     expect(sumReports([{ ...good, numPassedTests: 0, testResults: [] }], 0).failed).toBe(1);
     expect(sumReports([], 0).failed).toBe(1);
+  });
+
+  it('tells what failed and why, tests and files', () => {
+    const failed = {
+      fullName: 'counts to ten',
+      status: 'failed',
+      failureMessages: ['\u001b[31mexpected 9\u001b[39m\n to be 10'],
+    };
+    const testResults = [
+      {
+        name: 'one.test.ts',
+        status: 'failed',
+        message: '',
+        assertionResults: [failed, { fullName: 'works', status: 'passed' }],
+      },
+      { name: 'two.test.ts', status: 'failed', message: 'no such module', assertionResults: [] },
+    ];
+    expect(failuresIn([good, { ...good, testResults }])).toEqual([
+      'failed: one.test.ts: counts to ten\n  expected 9\n   to be 10',
+      'failed: two.test.ts\n  no such module',
+    ]);
   });
 });

@@ -17,21 +17,23 @@ const longestDelay = 2 ** 31 - 1;
 
 // A timer that fires this much too late tells that the process was busy, and could not read an answer in time.
 const busy = 20;
-const grace = 100;
+
+/** What a step is given at least, in milliseconds: a deadline that passed while the process was busy says nothing of the other side. */
+export const moment = 100;
 
 /**
- * Resolves as `work` does, or rejects with `late()` after `ms` milliseconds; what `work` does afterwards is ignored. A process that
- * was too busy to read the answer in time gets a moment to do so.
+ * Resolves as `work` does, or rejects with `late()` after `ms` milliseconds, or after a moment where that is longer; what `work` does
+ * afterwards is ignored. A process that was too busy to read the answer in time gets a moment to do so.
  */
 export function within<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const delay = Math.min(ms, longestDelay);
+    const delay = Math.min(Math.max(ms, moment), longestDelay);
     const due = performance.now() + delay;
     const end = (): void => reject(late());
     let timer = setTimeout(() => {
       // An answer that has arrived is read before this.
       if (performance.now() < due + busy) setImmediate(end);
-      else timer = setTimeout(end, grace);
+      else timer = setTimeout(end, moment);
     }, delay);
     void work.then(resolve, reject).finally(() => clearTimeout(timer));
   });

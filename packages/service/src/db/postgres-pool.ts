@@ -1,7 +1,7 @@
 /** Owns the clients taken from a caller's pool: one at a time per call, bounded in time, given back clean or destroyed. */
 import { ConfigurationError } from '@strata/core';
 import { databaseFault, endsConnection, unavailable } from './database-fault.ts';
-import { deadlineIn, within, type Deadline } from './deadline.ts';
+import { deadlineIn, moment, within, type Deadline } from './deadline.ts';
 import { columnParser } from './wire-values.ts';
 
 /** What is used of a `pg` Pool (8.13 or newer). */
@@ -181,7 +181,7 @@ class Connector {
     if (options === undefined || Object.isFrozen(options) || (own !== undefined && own > 0 && own <= ms)) {
       return this.#pool.connect();
     }
-    options.connectionTimeoutMillis = Math.max(1, Math.ceil(ms));
+    options.connectionTimeoutMillis = Math.max(moment, Math.ceil(ms));
     try {
       return this.#pool.connect();
     } finally {
