@@ -20,7 +20,6 @@ const pending = [
   'rejectChange',
   'requestChange',
   'setFlagRollout',
-  'watchConfig',
 ];
 
 const missingMember = new Set([2339, 2551, 2353, 2561]);

@@ -113,6 +113,16 @@ export const errorCatalogue = {
     message:
       'The connection was lost while writing, so the outcome is unknown. Repeat the call with idempotencyKey {idempotencyKey}: it is applied once.',
   },
+  revision_not_reached: {
+    status: 503,
+    message:
+      'The revision {revision} is not known here: this process has come to {reached}. Wait for it longer, or check that it is a revision of this store.',
+  },
+  changes_missed: {
+    status: 410,
+    message:
+      'The changes after this place cannot be told any more: {problem}. Read the values anew and go on from {cursor}.',
+  },
   storage_full: {
     status: 507,
     message: 'The database has no room left: {problem}. Nothing was stored; free disk space and try again.',

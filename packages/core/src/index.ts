@@ -1,11 +1,21 @@
 /** Lists every public name of the rules. */
 export { blameLeaves, blamePart, type Blame, type LayerVersion } from './blame.ts';
 export { canonicalJson } from './canonical.ts';
+export {
+  formatCursor,
+  parseCursor,
+  type ConfigChange,
+  type Cursor,
+  type FeedCommit,
+  type FeedEvent,
+  type FeedReset,
+} from './change-event.ts';
 export { closestName } from './closest.ts';
 export type { Definition, MergeStrategy } from './definition.ts';
 export { applyDiff, diff, sameJson, type Diff } from './diff.ts';
 export {
   ConfigurationError,
+  describeInput,
   errorCatalogue,
   isConfigurationError,
   type ErrorCode,

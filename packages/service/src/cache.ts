@@ -156,6 +156,16 @@ export class EffectiveValueCache {
     this.#generation += 1;
   }
 
+  /** Forgets everything: the store is another one than before, and its revisions say nothing of what was kept. */
+  reset(revision: number): void {
+    this.forget(() => true);
+    // Reads under way hold cells of the old store.
+    for (const cell of this.#cells.values()) cell.changed = Number.POSITIVE_INFINITY;
+    this.#cells.clear();
+    this.#floor = revision;
+    this.#generation += 1;
+  }
+
   #changed(cell: Cell, revision: number): void {
     if (cell.changed >= revision) return;
     cell.changed = revision;

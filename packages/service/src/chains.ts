@@ -42,6 +42,13 @@ export class ChainMemory {
     this.#users.clear();
   }
 
+  /** Forgets everything: the store is another one than before. */
+  reset(): void {
+    this.#decisionRevision = 0;
+    this.#teams.clear();
+    this.#users.clear();
+  }
+
   // With explicit parents, too many different chains could begin at one scope.
   #remembered({ scope, organizationId, teamId }: ScopeRequest): Map<string, KnownChain> | undefined {
     if (organizationId !== undefined || teamId !== undefined) return undefined;

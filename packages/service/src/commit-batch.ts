@@ -101,5 +101,5 @@ export function applyLocally(context: Context, accepted: readonly AnyAccepted[],
       });
     }
   }
-  context.feed.wake();
+  context.feed.committed();
 }

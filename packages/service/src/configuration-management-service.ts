@@ -1,5 +1,15 @@
 /** Owns the public type of the service: every method with its promise. */
-import type { ConfigScope, ConfigVersion, Diff, JsonObject, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
+import type {
+  ConfigChange,
+  ConfigScope,
+  ConfigVersion,
+  Diff,
+  FeedEvent,
+  JsonObject,
+  JsonValue,
+  ScopeContext,
+  ScopeInput,
+} from '@strata/core';
 import type { ZodType } from 'zod';
 import { actorOf, parseActor, userOf, type Actor } from './actor.ts';
 import { blame, type BlamedLeaf } from './blame.ts';
@@ -23,6 +33,15 @@ import {
 } from './schemas.ts';
 import { listScopes, registerScope, removeScope, type RegisteredScope, type ScopeRegistration } from './scopes.ts';
 import { createTag, listTags, type Tag } from './tags.ts';
+import type { FeedSubscription } from './subscription.ts';
+import {
+  changes,
+  subscribe,
+  watchConfig,
+  type FeedOptions,
+  type SubscribeOptions,
+  type WatchOptions,
+} from './watch.ts';
 import { commit, remove, set, type Commit, type CommitChange, type DryRun, type WriteOptions } from './write.ts';
 
 type DryRunnable = WriteOptions & { readonly dryRun?: boolean };
@@ -205,6 +224,31 @@ export interface ConfigurationManagementService {
   /** The layers of a scope as a document: own values, never inherited ones. */
   exportConfig(scope: ScopeInput, format?: 'json'): Promise<string>;
 
+  /**
+   * Calls `callback` with the changes of each commit that changes any of `keys` (names, or globs such as `pm_*`): every commit, in the order of
+   * revisions, whichever process made it, never a part of one. With `scope` it tells of that scope's effective values. A promise that
+   * the callback returns is awaited before the next call; what it throws is reported (`onWarning`) and ends nothing. However slow it is,
+   * nothing is kept for it: it goes on reading where it is. Resolves once nothing can be missed any more, to what stops it: no call starts
+   * after that.
+   */
+  watchConfig(
+    keys: string | readonly string[],
+    callback: (changes: readonly ConfigChange[]) => unknown,
+    options?: WatchOptions,
+  ): Promise<() => void>;
+
+  /**
+   * The same as an iterator: `for await (const change of service.changes('branding')) …`. It ends with `signal` or `close`.
+   * @throws `changes_missed` where commits were missed for good.
+   */
+  changes(keys: string | readonly string[], options?: FeedOptions): AsyncGenerator<ConfigChange, void, undefined>;
+
+  /** The events that watchers are made of, with the cursor from which to go on after each; for those who pass them on. */
+  subscribe(options: SubscribeOptions, listener: (event: FeedEvent) => unknown): Promise<FeedSubscription>;
+
+  /** @internal Wakes the feed of this process, and stores nothing: it looks for new commits now rather than at its next poll. */
+  broadcastChange(): void;
+
   /** Forgets cached values: all, those of a key, or those of keys that match a glob (`pm_*`). */
   invalidateCache(pattern?: string): Promise<void>;
 
@@ -272,6 +316,12 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     listLocks: async (filter = {}) => listLocks(context, filter),
     getLayer: async (key, scope) => getLayer(context, key, scope),
     exportConfig: async (scope, format = 'json') => exportConfig(context, scope, format),
+    watchConfig: async (keys, callback, options = {}) => watchConfig(context, keys, callback, options),
+    changes: (keys, options = {}) => changes(context, keys, options),
+    subscribe: async (options, listener) => subscribe(context, options, listener),
+    broadcastChange: () => {
+      open(context).feed.wake();
+    },
     invalidateCache: async (pattern) => invalidateCache(context, pattern),
     as: (actor) => bindService(context, parseActor(actor)),
     migrate: async () => migrate(open(context).db),

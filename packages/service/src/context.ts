@@ -1,12 +1,14 @@
 /** Owns what all features of one service share. */
-import { ConfigurationError } from '@strata/core';
+import { ConfigurationError, type Cursor } from '@strata/core';
 import type { EffectiveValueCache } from './cache.ts';
 import type { ChainMemory } from './chains.ts';
 import type { Database } from './db/database.ts';
 import type { Intent, Settled } from './intent.ts';
 import type { HeadMemory } from './heads.ts';
 import type { Lane } from './lane.ts';
+import type { Revisions } from './revisions.ts';
 import type { RuleBook } from './rules.ts';
+import type { FeedPage, FeedRecord } from './store/feed.ts';
 
 /** Where writes of values wait for their step; see `CommitQueue`. */
 export interface WriteQueue {
@@ -17,9 +19,25 @@ export interface WriteQueue {
 
 /** What follows the commits of all processes; see `Feed`. */
 export interface FeedFollower {
+  readonly revision: number | undefined;
+  readonly epoch: number;
+  readonly fault: unknown;
+  readonly contact: number;
   start(): void;
   follow(revision: number): void;
+  add(reader: { wake(): void }, from: Cursor): void;
+  remove(reader: { wake(): void }): void;
+  after(revision: number): FeedRecord | 'gone' | undefined;
+  readBehind(revision: number): Promise<FeedPage>;
+  committed(): void;
   wake(): void;
+  stop(): Promise<void>;
+}
+
+/** What tells other processes of commits, and hears of theirs; see `WakeUp`. */
+export interface WakeUpCall {
+  start(): void;
+  tell(): void;
   stop(): Promise<void>;
 }
 
@@ -37,6 +55,15 @@ export interface Context {
   readonly lane: Lane;
   readonly queue: WriteQueue;
   readonly feed: FeedFollower;
+  readonly revisions: Revisions;
+  /** Absent on an embedded database, which has one process. */
+  readonly wakeUp: WakeUpCall | undefined;
+  /** The readers of the feed, to be stopped with the service. */
+  readonly subscriptions: Set<{ stop(): void }>;
+  /** Aborts when the service is closed. */
+  readonly ending: AbortController;
+  /** Tells of what went wrong where no caller can be told. */
+  readonly report: (error: unknown) => void;
   /** Reads under way, by what they read, so that callers at once share one. */
   readonly flights: Map<string, Promise<void>>;
   closed: boolean;
@@ -57,8 +84,11 @@ export function open(context: Context): Context {
 export async function close(context: Context): Promise<void> {
   if (context.closed) return;
   context.closed = true;
+  context.ending.abort();
+  for (const subscription of context.subscriptions) subscription.stop();
   await context.feed.stop();
   do await context.lane.idle();
   while (context.queue.isBusy);
+  await context.wakeUp?.stop();
   if (context.ownsDatabase) await context.db.close();
 }

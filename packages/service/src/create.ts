@@ -11,7 +11,9 @@ import type { PostgresPool } from './db/postgres-pool.ts';
 import { Feed } from './feed.ts';
 import { HeadMemory } from './heads.ts';
 import { Lane } from './lane.ts';
+import { Revisions } from './revisions.ts';
 import { RuleBook } from './rules.ts';
+import { WakeUp } from './wake-up.ts';
 
 /** What `createConfigurationService` takes besides the database. */
 export interface ServiceOptions {
@@ -25,6 +27,14 @@ export interface ServiceOptions {
   readonly environment?: string;
   /** How often commits of other processes are looked for, in milliseconds: the longest time a read may lag behind them. Default: 1,000. */
   readonly pollInterval?: number;
+  /**
+   * How this process hears at once of the commits of others, on PostgreSQL: over one connection of the pool, which it keeps (`true`), over
+   * one of its own to this connection string, which suits a pool behind a pooler that hands out connections per transaction, or not at
+   * all (`false`): then it polls. A pool of one connection is never listened on. Default: true.
+   */
+  readonly listen?: boolean | string;
+  /** Told of what went wrong where no caller can be told: a callback that threw, changes that were missed. Default: a warning of the process. */
+  readonly onWarning?: (warning: unknown) => void;
   /** Whether named prepared statements are used; turn it off behind a pooler that hands out connections per transaction. Default: true. */
   readonly prepare?: boolean;
 }
@@ -35,6 +45,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof ServiceOptions>([
   'cacheMaxEntries',
   'environment',
   'pollInterval',
+  'listen',
+  'onWarning',
   'prepare',
 ]);
 
@@ -54,12 +66,15 @@ export function createConfigurationService(
     cacheTtl = 300,
     cacheMaxEntries = 10_000,
     pollInterval = 1000,
+    listen = true,
     prepare = true,
+    onWarning = warn,
   } = options;
   const environment = parseId(options.environment ?? 'default', 'environment');
   const cache = cacheEnabled ? new EffectiveValueCache({ maxEntries: cacheMaxEntries, ttl: cacheTtl }) : undefined;
+  const db = isDatabase(poolOrDatabase) ? poolOrDatabase : postgresDatabase(poolOrDatabase, { prepare });
   const context: Context = {
-    db: isDatabase(poolOrDatabase) ? poolOrDatabase : postgresDatabase(poolOrDatabase, { prepare }),
+    db,
     ownsDatabase: !isDatabase(poolOrDatabase),
     environment,
     cache,
@@ -70,10 +85,28 @@ export function createConfigurationService(
     queue: new CommitQueue(() => context),
     // The clock of the cache moves with each poll.
     feed: new Feed(() => context, cacheEnabled ? Math.min(pollInterval, cacheTtl * 1000) : pollInterval),
+    revisions: new Revisions(),
+    wakeUp: db.kind === 'postgres' ? new WakeUp(db, listen, () => context.feed.wake()) : undefined,
+    subscriptions: new Set(),
+    ending: new AbortController(),
+    report: (error) => report(onWarning, error),
     flights: new Map(),
     closed: false,
   };
   return bindService(context, undefined);
+}
+
+function warn(warning: unknown): void {
+  process.emitWarning(warning instanceof Error ? warning : new Error(String(warning)));
+}
+
+// A handler that throws ends nothing: there is nobody to tell.
+function report(onWarning: (warning: unknown) => void, error: unknown): void {
+  try {
+    onWarning(error);
+  } catch (fault) {
+    warn(fault);
+  }
 }
 
 function isDatabase(given: PostgresPool | Database): given is Database {
@@ -95,6 +128,10 @@ function checkOptions(options: ServiceOptions): void {
       refuse(name, `give a number above 0, not ${String(value)}`);
   }
   if (!Number.isInteger(options.cacheMaxEntries ?? 1)) refuse('cacheMaxEntries', 'give a whole number');
+  const { listen, onWarning } = options;
+  if (listen !== undefined && typeof listen !== 'boolean' && !/^postgres(ql)?:\/\//.test(listen))
+    refuse('listen', 'give true, false, or a connection string that begins with postgres://');
+  if (onWarning !== undefined && typeof onWarning !== 'function') refuse('onWarning', 'give a function');
   // Beyond that a timer of Node fires at once.
   if ((options.pollInterval ?? 0) > 2 ** 31 - 1) refuse('pollInterval', 'give at most 2147483647 milliseconds');
 }

@@ -86,7 +86,7 @@ async function tryOnce<T>(context: Context, decide: Decide<T>): Promise<T> {
   }
   if (written === undefined) throw new Error('a decision was neither done nor written');
   written.plan.applied?.(written.revision);
-  context.feed.wake();
+  context.feed.committed();
   return written.result;
 }
 

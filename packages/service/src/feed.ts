@@ -1,21 +1,40 @@
-/** Owns the one feed of this process: it follows all commits in the order of their revisions and tells what they changed. */
+/** Owns the one feed of this process: it follows all commits in the order of their revisions and tells its readers. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Cursor } from '@strata/core';
+import { ChangeLog } from './change-log.ts';
 import type { Context } from './context.ts';
 import { removeExpired } from './expiry.ts';
-import { readFeed, type FeedEntry } from './store/commits.ts';
-import { readProgress } from './store/counter.ts';
+import { readFeedPage, type FeedPage, type FeedRecord } from './store/feed.ts';
 
-/** How many commits are caught up in one query, and after how many pages the feed jumps to the end instead. */
-const pageSize = 1000;
-const maxPages = 50;
+/** How many commits are caught up in one query: without their values, and with them. */
+const lightPageSize = 1000;
+const fullPageSize = 200;
+/** After how many commits nobody but the cache waits for, the feed jumps to the end instead. */
+const maxSkipped = 50_000;
+/** How many readers are told before other work of this process gets its turn. */
+const sliceSize = 256;
+
+/** Who follows the feed: told whenever there may be more to read from the log. */
+export interface FeedReader {
+  wake(): void;
+}
+
+/** Why a place in the feed is no place to go on from: see `FeedReset`. */
+export type Loss = 'compacted' | 'reset';
 
 /**
  * Follows the commits of all processes: the query "revision greater than the cursor" is the truth, a slow poll the net, and `wake`
- * only makes it look sooner. What it brings keeps the cache right.
+ * only makes it look sooner. What it brings keeps the cache right. While there are readers it keeps the last commits in a log, from which
+ * each reads at its own pace.
  */
 export class Feed {
   readonly #context: () => Context;
   readonly #interval: number;
-  #cursor: number | undefined;
+  readonly #readers = new Set<FeedReader>();
+  readonly #log = new ChangeLog();
+  /** The pages that readers behind the log are waiting for, by the revision they follow. The feed's own turn takes none: it may be too old. */
+  readonly #pages = new Map<number, Promise<FeedPage>>();
+  #cursor: Cursor | undefined;
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> | undefined;
   #again = false;
@@ -23,6 +42,8 @@ export class Feed {
   #isExpiryDue = false;
   #stopped = false;
   #lastFault: unknown;
+  #contact = performance.now();
+  #epoch = 0;
 
   /** @param interval the time between two polls, in milliseconds. */
   constructor(context: () => Context, interval: number) {
@@ -31,26 +52,66 @@ export class Feed {
   }
 
   /** The last revision that was followed; undefined before the first read. */
-  get cursor(): number | undefined {
-    return this.#cursor;
+  get revision(): number | undefined {
+    return this.#cursor?.revision;
+  }
+
+  /** Changes when the store turned out to be another one than before: what was read from it proves nothing any more. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The last fault of a turn; undefined when the last turn went well. */
+  get fault(): unknown {
+    return this.#lastFault;
+  }
+
+  /** When this process last knew everything that the store held, on the monotonic clock. */
+  get contact(): number {
+    return this.#contact;
   }
 
   /** Starts to poll, with the first call that needs the database. The timer keeps no process alive. */
   start(): void {
     if (this.#timer !== undefined || this.#stopped) return;
+    this.#contact = performance.now();
     this.#timer = setInterval(() => {
       this.#context().cache?.advance(this.#interval / 1000);
       this.#isExpiryDue = true;
       this.wake();
     }, this.#interval);
     this.#timer.unref();
+    this.#context().wakeUp?.start();
   }
 
   /** Sets where to follow from: the revision of the first read that ends. One that began earlier and ends later is not kept. */
   follow(revision: number): void {
     if (this.#cursor !== undefined) return;
-    this.#cursor = revision;
+    this.#moveTo({ revision, commit: undefined });
+    this.#log.begin(revision);
     this.#context().cache?.everythingChanged(revision);
+  }
+
+  /** Adds a reader, which is woken from the commit after `from` on at the latest. */
+  add(reader: FeedReader, from: Cursor): void {
+    this.follow(from.revision);
+    this.#readers.add(reader);
+    this.wake();
+  }
+
+  remove(reader: FeedReader): void {
+    this.#readers.delete(reader);
+  }
+
+  /** The commit after a revision, from the log: see `ChangeLog.after`. */
+  after(revision: number): FeedRecord | 'gone' | undefined {
+    return this.#log.after(revision);
+  }
+
+  /** Looks for new commits soon, because this process has just made some, and tells the other processes. */
+  committed(): void {
+    this.wake();
+    this.#context().wakeUp?.tell();
   }
 
   /** Looks for new commits soon. */
@@ -72,7 +133,8 @@ export class Feed {
   // A fault here is not lost: the cursor stays where it is, and the next turn tries again.
   async #run(): Promise<void> {
     try {
-      await this.catchUp();
+      await this.#catchUp();
+      this.#lastFault = undefined;
       if (!this.#isExpiryDue) return;
       this.#isExpiryDue = false;
       await removeExpired(this.#context());
@@ -81,25 +143,88 @@ export class Feed {
     }
   }
 
-  /** The last fault of a turn, for diagnosis; undefined when there was none. */
-  get lastFault(): unknown {
-    return this.#lastFault;
+  /** Follows all commits there are. */
+  async #catchUp(): Promise<void> {
+    const { cache, revisions } = this.#context();
+    for (let skipped = 0; cache !== undefined || this.#readers.size > 0 || revisions.isAwaited;) {
+      const from = this.#cursor;
+      if (from === undefined) return;
+      const began = performance.now();
+      const isRead = this.#readers.size > 0;
+      const size = isRead ? fullPageSize : lightPageSize;
+      const page = await this.#read(from.revision, size, isRead);
+      const loss = lossOf(page, from);
+      if (loss !== undefined) this.#restart(page.tip, loss);
+      else this.#take(page, from, isRead);
+      if (isRead || loss !== undefined) await this.#wakeReaders();
+      if (loss !== undefined || page.records.length < size) {
+        this.#contact = began;
+        return;
+      }
+      skipped += isRead ? 0 : page.records.length;
+      if (skipped >= maxSkipped) {
+        this.#moveTo(page.tip);
+        this.#log.begin(page.tip.revision);
+        cache?.everythingChanged(page.tip.revision);
+        skipped = 0;
+      }
+    }
   }
 
-  /** Follows all commits there are. */
-  async catchUp(): Promise<void> {
-    const context = this.#context();
-    if (context.cache === undefined || this.#cursor === undefined) return;
-    for (let page = 0; page < maxPages; page += 1) {
-      const entries = await readFeed(context.db, this.#cursor, pageSize);
-      const last = entries.at(-1);
-      if (last === undefined) return;
-      for (const entry of entries) if (entry.environment === context.environment) note(context, entry);
-      this.#cursor = last.revision;
+  #take(page: FeedPage, from: Cursor, isRead: boolean): void {
+    for (const record of page.records) if (isRead) this.#log.append(record);
+    this.#moveTo(page.records.at(-1) ?? { revision: from.revision, commit: from.commit ?? page.base });
+    if (!isRead) this.#log.begin(this.#cursor?.revision ?? 0);
+  }
+
+  #moveTo({ revision, commit }: Cursor): void {
+    this.#cursor = { revision, commit };
+    this.#context().revisions.reach(revision);
+  }
+
+  /** Goes on from the end of a store that no longer has what came after the cursor; one that was reset is another store altogether. */
+  #restart(tip: Cursor, loss: Loss): void {
+    const { cache, chains, ruleBook, memory } = this.#context();
+    this.#cursor = tip;
+    this.#log.begin(tip.revision);
+    if (loss === 'compacted') {
+      cache?.everythingChanged(tip.revision);
+      return;
     }
-    const { revision } = await readProgress(context.db);
-    context.cache.everythingChanged(revision);
-    this.#cursor = revision;
+    this.#epoch += 1;
+    cache?.reset(tip.revision);
+    chains.reset();
+    ruleBook.reset();
+    memory.clear();
+  }
+
+  async #wakeReaders(): Promise<void> {
+    let told = 0;
+    for (const reader of this.#readers) {
+      reader.wake();
+      told += 1;
+      if (told % sliceSize === 0) await nextTurn();
+    }
+  }
+
+  /**
+   * Reads the commits after a revision for a reader that is behind the log; readers that ask for the same at once share the query.
+   * The cache learns of them before the reader does, so that a reader who then reads a value reads that one or a later one.
+   */
+  readBehind(revision: number): Promise<FeedPage> {
+    let page = this.#pages.get(revision);
+    if (page === undefined) {
+      page = this.#read(revision, fullPageSize, true).finally(() => this.#pages.delete(revision));
+      this.#pages.set(revision, page);
+    }
+    return page;
+  }
+
+  async #read(after: number, size: number, withValues: boolean): Promise<FeedPage> {
+    const context = this.#context();
+    const page = await readFeedPage(context.db, context.environment, after, size, withValues);
+    for (const record of page.records) note(context, record);
+    return page;
   }
 
   /** Ends the poll and waits for a turn under way. */
@@ -110,11 +235,20 @@ export class Feed {
   }
 }
 
-function note({ cache }: Context, { operation, key, scope, scopeId, revision }: FeedEntry): void {
-  if (operation === 'change' && key !== null && scope !== null)
-    cache?.layerChanged(key, { scope, scopeId: scopeId ?? '' }, revision);
-  else if (operation === 'schema' && key !== null) cache?.definitionChanged(key, revision);
-  else if ((operation === 'scope' || operation === 'scope-removal') && scope !== null) {
-    cache?.linksChanged({ scope, scopeId: scopeId ?? '' }, revision);
+/** Why a page does not follow its place; undefined where it does. */
+export function lossOf({ tip, base, records }: FeedPage, { revision, commit }: Cursor): Loss | undefined {
+  if (tip.revision < revision) return 'reset';
+  if (commit !== undefined && base !== undefined && base !== commit) return 'reset';
+  const next = records[0]?.revision;
+  return tip.revision > revision && next !== revision + 1 ? 'compacted' : undefined;
+}
+
+function note({ cache, environment: own }: Context, record: FeedRecord): void {
+  const { operation, environment, about, revision } = record;
+  if (cache === undefined || environment !== own) return;
+  for (const { key, scope, scopeId } of record.layers) cache.layerChanged(key, { scope, scopeId }, revision);
+  if (operation === 'schema' && about.key !== null) cache.definitionChanged(about.key, revision);
+  else if ((operation === 'scope' || operation === 'scope-removal') && about.scope !== null) {
+    cache.linksChanged({ scope: about.scope, scopeId: about.scopeId }, revision);
   }
 }

@@ -4,10 +4,14 @@ export {
   ConfigurationError,
   ImpactLevel,
   isConfigurationError,
+  type ConfigChange,
   type ConfigVersion,
   type Definition,
   type Diff,
   type ErrorCode,
+  type FeedCommit,
+  type FeedEvent,
+  type FeedReset,
   type JsonArray,
   type JsonObject,
   type JsonValue,
@@ -35,8 +39,10 @@ export type { LockRecord } from './locks.ts';
 export type { RestoreTarget, RollbackOptions } from './rollback.ts';
 export type { RegisteredSchema, SchemaOptions, SchemaRegistration, ValidationResult } from './schemas.ts';
 export type { RegisteredScope, ScopeRegistration } from './scopes.ts';
+export type { FeedSubscription } from './subscription.ts';
 export type { Tag } from './tags.ts';
 export type { ValidationProblem } from './validation.ts';
+export type { FeedOptions, SubscribeOptions, WatchOptions } from './watch.ts';
 export type { Commit, CommitChange, DryRun, WriteOptions } from './write.ts';
 export { createConfigurationService, type ServiceOptions } from './create.ts';
 export type { Database, QueryOptions, Row, Sql, SqlParameter } from './db/database.ts';

@@ -51,6 +51,13 @@ export class RuleBook {
     this.#held += 1;
   }
 
+  /** Forgets all that was loaded: the store is another one than before. */
+  reset(): void {
+    this.#validators.clear();
+    this.#current = undefined;
+    this.#held += 1;
+  }
+
   /** The rules of the revision that `progress` names, or newer ones when they have changed since. */
   async at(sql: Sql, progress: Pick<Progress, 'rulesRevision'>): Promise<Rules> {
     if (this.#current?.revision === progress.rulesRevision) return this.#current;
@@ -66,6 +73,16 @@ export class RuleBook {
   /** The rules as they are now. */
   async now(sql: Sql): Promise<Rules> {
     return this.at(sql, await readProgress(sql));
+  }
+
+  /** The rules as they were at a revision, or as they still are. */
+  async asOf(sql: Sql, revision: number): Promise<Rules> {
+    const progress = await readProgress(sql);
+    if (progress.rulesRevision <= revision) {
+      const rules = await this.at(sql, progress);
+      if (rules.revision <= revision) return rules;
+    }
+    return this.load(sql, revision);
   }
 
   /** The rules as they were at a revision. */

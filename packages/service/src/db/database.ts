@@ -35,6 +35,21 @@ export interface Sql {
   script(text: string): Promise<void>;
 }
 
+/** What is told to who listens. */
+export interface NotificationListener {
+  onNotification(): void;
+  /** The connection is gone: nothing is heard any more, and something may have been missed. */
+  onLost(): void;
+}
+
+/** A connection that listens. */
+export interface Listening {
+  /** Whether it still answers. Where it does not, it is given up and `onLost` is called. */
+  check(): Promise<void>;
+  /** Gives the connection back. */
+  stop(): Promise<void>;
+}
+
 /** A database. */
 export interface Database extends Sql {
   readonly kind: 'postgres' | 'embedded';
@@ -44,6 +59,13 @@ export interface Database extends Sql {
    * of a statement, which undoes the whole transaction.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /**
+   * Listens on a channel over a connection of its own, which it keeps.
+   * @param url opens a connection there instead of taking one from the pool.
+   * @returns what ends it; `undefined` where no connection can be spared, or where nobody else could notify.
+   * @throws `unavailable` when there is no connection in time.
+   */
+  listen?(channel: string, listener: NotificationListener, url?: string): Promise<Listening | undefined>;
   /** Ends what the adapter itself opened, never what the caller passed in. Calls that come later are refused as `closed`. */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { columnParser } from './wire-values.ts';
 
 /** What is used of a `pg` Pool (8.13 or newer). */
 export interface PostgresPool {
-  connect(): Promise<PostgresClient>;
+  connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
   readonly idleCount?: number;
@@ -18,7 +18,11 @@ export interface PostgresClient {
   query(statement: PostgresStatement): Promise<PostgresResult>;
   release(error?: Error | boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'notification', listener: (message: { readonly channel: string }) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'notification', listener: (message: { readonly channel: string }) => void): unknown;
+  off(event: 'end', listener: () => void): unknown;
 }
 
 /** One statement in `pg`'s form. */
@@ -43,10 +47,19 @@ export interface Session {
   rollback(): Promise<void>;
 }
 
+/** A client that was taken for good. */
+export interface HeldClient {
+  readonly client: PostgresClient;
+  /** Gives it back; with an error the pool destroys it. */
+  release(error?: Error): void;
+}
+
 /** The pool as this adapter uses it. */
 export interface Sessions {
   /** Runs `work` with a client of its own. @param deadline for getting the client. */
   use<T>(deadline: Deadline, work: (session: Session) => Promise<T>): Promise<T>;
+  /** Takes a client for good; undefined where the pool has only one. @throws `unavailable` when there is none in time. */
+  hold(deadline: Deadline): Promise<HeldClient | undefined>;
   /** Refuses further use and takes this adapter's listener from the pool. */
   close(): void;
 }
@@ -67,6 +80,26 @@ export function openSessions(pool: PostgresPool, timeoutMs: number): Sessions {
       } finally {
         gate.leave();
       }
+    },
+    async hold(deadline) {
+      if (closed) throw new ConfigurationError('closed', {});
+      if ((pool.options?.max ?? Infinity) < 2) return undefined;
+      await gate.enter(deadline);
+      let client: PostgresClient;
+      try {
+        client = await connector.connect(deadline);
+      } catch (error) {
+        gate.leave();
+        throw error;
+      }
+      return {
+        client,
+        release(error) {
+          client.release(error);
+          if (error === undefined) client.off('error', ignore);
+          gate.leave();
+        },
+      };
     },
     close() {
       if (!closed) stopListening();
@@ -151,10 +184,7 @@ class Connector {
       if (isIdle) this.#claims.add(connecting);
       return await within(connecting, deadline.left(), noConnection);
     } catch (error) {
-      void connecting?.then(
-        (client) => client.release(),
-        () => undefined,
-      );
+      void connecting?.then(giveBackUnused, ignore);
       throw databaseFault(error, false);
     } finally {
       if (connecting !== undefined) this.#claims.delete(connecting);
@@ -179,17 +209,41 @@ class Connector {
     const { options } = this.#pool;
     const own = options?.connectionTimeoutMillis;
     if (options === undefined || Object.isFrozen(options) || (own !== undefined && own > 0 && own <= ms)) {
-      return this.#pool.connect();
+      return connected(this.#pool);
     }
     options.connectionTimeoutMillis = Math.max(moment, Math.ceil(ms));
     try {
-      return this.#pool.connect();
+      return connected(this.#pool);
     } finally {
       if (own === undefined) delete options.connectionTimeoutMillis;
       else options.connectionTimeoutMillis = own;
     }
   }
 }
+
+/**
+ * Takes a client. It is listened to from the moment in which the pool no longer does so: a promise would come later than an error
+ * that arrived in the same packet, and an error without a listener ends the process.
+ */
+function connected(pool: PostgresPool): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) {
+        reject(error ?? new Error('the pool gave no client'));
+        return;
+      }
+      client.on('error', ignore);
+      resolve(client);
+    });
+  });
+}
+
+function giveBackUnused(client: PostgresClient): void {
+  client.release();
+  client.off('error', ignore);
+}
+
+const ignore = (): void => undefined;
 
 async function settled(promise: Promise<unknown>, deadline: Deadline): Promise<void> {
   const either = promise.then(
@@ -247,6 +301,7 @@ class CheckedOutClient implements Session {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
     client.on('error', this.#onError);
+    client.off('error', ignore);
   }
 
   async run(statement: PostgresStatement, deadline: Deadline): Promise<PostgresResult> {
@@ -282,7 +337,8 @@ class CheckedOutClient implements Session {
       await this.run({ text: settings.reset }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
     }
     this.#client.release(this.#failure);
-    this.#client.off('error', this.#onError);
+    // A client that was destroyed can still tell of its end, and the pool listens to it no more.
+    if (this.#failure === undefined) this.#client.off('error', this.#onError);
   }
 
   readonly #onError = (error: unknown): void => {

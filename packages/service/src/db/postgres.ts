@@ -9,6 +9,7 @@ import {
   type PostgresStatement,
   type Session,
 } from './postgres-pool.ts';
+import { listenOn, openClient } from './postgres-listener.ts';
 import { swallowedFailure, transactionGuard } from './transaction-guard.ts';
 import { encodeParameter } from './wire-values.ts';
 
@@ -85,6 +86,10 @@ export function postgresDatabase(pool: PostgresPool, options: PostgresOptions = 
           throw error;
         }
       });
+    },
+    async listen(channel, listener, url) {
+      const held = url === undefined ? await sessions.hold(deadline()) : await openClient(url, timeoutMs);
+      return held && listenOn(held, channel, listener, timeoutMs);
     },
     close() {
       sessions.close();

@@ -1,5 +1,4 @@
 /** Owns the SQL of configuration_commits. */
-import type { ConfigScope } from '@strata/core';
 import type { Row, Sql } from '../db/database.ts';
 
 /** What a commit is about. */
@@ -59,37 +58,4 @@ export async function revisionAt(sql: Sql, at: Date): Promise<number> {
     [at],
   );
   return rows[0]?.revision ?? 0;
-}
-
-/** One thing that a commit changed: a layer, or what the commit itself is about. */
-export interface FeedEntry {
-  readonly revision: number;
-  readonly environment: string;
-  readonly operation: CommitOperation;
-  readonly key: string | null;
-  readonly scope: ConfigScope | null;
-  readonly scopeId: string | null;
-}
-
-/** Reads what the commits after a revision changed, in revision order: at most `limit` commits, each of them whole. */
-export async function readFeed(sql: Sql, after: number, limit: number): Promise<FeedEntry[]> {
-  const rows = await sql.query<
-    Row &
-      Pick<FeedEntry, 'revision' | 'environment' | 'operation' | 'key' | 'scope'> & { readonly scope_id: string | null }
-  >(
-    `SELECT c.revision, c.environment, c.operation, coalesce(v.key, c.key) AS key, coalesce(v.scope, c.scope) AS scope,
-      coalesce(v.scope_id, c.scope_id) AS scope_id
-    FROM configuration_commits AS c LEFT JOIN configuration_versions AS v ON v.revision = c.revision
-    WHERE c.revision > $1::bigint AND c.revision <= $1::bigint + $2::bigint ORDER BY c.revision`,
-    [after, limit],
-    'strata_feed',
-  );
-  return rows.map(({ scope_id, revision, environment, operation, key, scope }) => ({
-    revision,
-    environment,
-    operation,
-    key,
-    scope,
-    scopeId: scope_id,
-  }));
 }

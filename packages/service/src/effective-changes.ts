@@ -1,0 +1,175 @@
+/** Owns what a commit changed for one scope: its effective values before and after, wherever on its chain the change was made. */
+import {
+  resolveChain,
+  sameJson,
+  sameScope,
+  type Address,
+  type ConfigChange,
+  type FeedCommit,
+  type JsonValue,
+  type ScopeRef,
+  type ScopeRequest,
+} from '@strata/core';
+import { authorOf, toEvent, type KeyFilter } from './change-view.ts';
+import type { Context } from './context.ts';
+import { addressName } from './heads.ts';
+import { effective } from './read.ts';
+import type { Rules } from './rules.ts';
+import type { ChangedLayer, FeedRecord } from './store/feed.ts';
+import { readLinks } from './store/scopes.ts';
+import { readScopeAt, readVersionsAt } from './store/versions.ts';
+
+/** What effective values are made of besides layers, after a commit. */
+interface Basis {
+  readonly chain: readonly ScopeRef[];
+  readonly rules: Rules;
+}
+
+/** The layers of some keys, by address; undefined where one is absent. */
+type Layers = ReadonlyMap<string, JsonValue | undefined>;
+
+/** Follows the effective values of one scope from commit to commit. What does not concern the scope takes no query. */
+export class EffectiveView {
+  readonly #context: Context;
+  readonly #request: ScopeRequest;
+  readonly #filter: KeyFilter;
+  #basis: Basis | undefined;
+
+  constructor(context: Context, request: ScopeRequest, filter: KeyFilter) {
+    this.#context = context;
+    this.#request = request;
+    this.#filter = filter;
+  }
+
+  /** Forgets what it followed, because the commits up to the next one are not known. */
+  forget(): void {
+    this.#basis = undefined;
+  }
+
+  /** What a commit changed; undefined where nothing that is wanted. Commits are to be handed in in turn, none left out. */
+  eventOf(record: FeedRecord): FeedCommit | undefined | Promise<FeedCommit | undefined> {
+    if (this.#basis !== undefined && !this.#concerns(record, this.#basis)) return undefined;
+    return this.#follow(record);
+  }
+
+  #concerns({ operation, about, layers }: FeedRecord, { chain }: Basis): boolean {
+    const { matches } = this.#filter;
+    switch (operation) {
+      case 'change':
+        return layers.some((layer) => matches(layer.key) && chain.some((scope) => sameScope(scope, layer)));
+      case 'schema':
+        return about.key !== null && matches(about.key);
+      case 'scope':
+      case 'scope-removal':
+        return chain.some(({ scope, scopeId }) => scope === about.scope && scopeId === about.scopeId);
+      case 'lock':
+      case 'unlock':
+      case 'tag':
+        return false;
+    }
+  }
+
+  async #follow(record: FeedRecord): Promise<FeedCommit | undefined> {
+    const before = this.#basis ?? (await this.#basisAt(record.revision - 1));
+    if (!this.#concerns(record, before)) {
+      this.#basis = before;
+      return undefined;
+    }
+    const after = record.operation === 'change' ? before : await this.#basisAt(record.revision);
+    const changes = await this.#compare(record, before, after);
+    this.#basis = after;
+    return toEvent(record, changes);
+  }
+
+  async #basisAt(revision: number): Promise<Basis> {
+    const { db, environment, ruleBook } = this.#context;
+    const { teamId } = this.#request;
+    const asked: ScopeRef[] = [
+      this.#request,
+      ...(teamId === undefined ? [] : [{ scope: 'team', scopeId: teamId } as const]),
+    ];
+    const links = await readLinks(db, environment, asked, revision);
+    return { chain: resolveChain(this.#request, links), rules: await ruleBook.asOf(db, revision) };
+  }
+
+  async #compare(record: FeedRecord, before: Basis, after: Basis): Promise<ConfigChange[]> {
+    const keys = await this.#keysIn(record, before, after);
+    const scopes = [
+      ...before.chain,
+      ...after.chain.filter((scope) => !before.chain.some((one) => sameScope(one, scope))),
+    ];
+    const now = await this.#layersAt(keys, scopes, record.revision);
+    const earlier = new Map([
+      ...now,
+      ...record.layers.map((layer) => [addressName(layer), layer.values?.before] as const),
+    ]);
+    return keys.flatMap((key) => {
+      const oldValue = valueOf(key, earlier, before);
+      const newValue = valueOf(key, now, after);
+      return sameJson(oldValue, newValue) ? [] : [this.#change(record, key, oldValue, newValue, after.chain)];
+    });
+  }
+
+  async #keysIn({ operation, about, layers, revision }: FeedRecord, before: Basis, after: Basis): Promise<string[]> {
+    const { db, environment } = this.#context;
+    if (operation === 'schema') return about.key === null ? [] : [about.key];
+    const keys = new Set<string>();
+    if (operation === 'change') {
+      for (const layer of layers) if (before.chain.some((scope) => sameScope(scope, layer))) keys.add(layer.key);
+    } else {
+      const only = (these: Basis, those: Basis): readonly ScopeRef[] =>
+        these.chain.filter((scope) => !those.chain.some((one) => sameScope(one, scope)));
+      for (const scope of [...only(before, after), ...only(after, before)]) {
+        for (const { key } of await readScopeAt(db, environment, scope, { revision })) keys.add(key);
+      }
+    }
+    return [...keys].filter(this.#filter.matches).sort();
+  }
+
+  async #layersAt(keys: readonly string[], scopes: readonly ScopeRef[], revision: number): Promise<Layers> {
+    if (keys.length === 0) return new Map();
+    const addresses = keys.flatMap((key) => scopes.map(({ scope, scopeId }): Address => ({ key, scope, scopeId })));
+    const versions = await readVersionsAt(this.#context.db, this.#context.environment, addresses, revision);
+    return new Map(
+      versions.map(({ key, scope, scopeId, deleted, value }) => [
+        addressName({ key, scope, scopeId: scopeId ?? '' }),
+        deleted ? undefined : value,
+      ]),
+    );
+  }
+
+  #change(
+    record: FeedRecord,
+    key: string,
+    oldValue: JsonValue,
+    newValue: JsonValue,
+    chain: readonly ScopeRef[],
+  ): ConfigChange {
+    const { scope, scopeId } = this.#request;
+    const layer = nearest(record, key, chain);
+    return Object.freeze({
+      key,
+      scope,
+      scopeId: scope === 'global' ? null : scopeId,
+      operation: layer?.values?.operation ?? (record.operation === 'schema' ? 'schema' : 'scope'),
+      oldValue,
+      newValue,
+      ...authorOf(record),
+      version: layer?.values?.version ?? null,
+      revision: record.revision,
+      commit: record.commit,
+    });
+  }
+}
+
+/** The layer of a key that a commit changed nearest to the end of a chain. */
+function nearest({ layers }: FeedRecord, key: string, chain: readonly ScopeRef[]): ChangedLayer | undefined {
+  return [...chain]
+    .reverse()
+    .flatMap((scope) => layers.find((layer) => layer.key === key && sameScope(layer, scope)) ?? [])[0];
+}
+
+function valueOf(key: string, layers: Layers, { chain, rules }: Basis): JsonValue {
+  const onChain = chain.map(({ scope, scopeId }) => ({ value: layers.get(addressName({ key, scope, scopeId })) }));
+  return effective(onChain, rules.byKey.get(key));
+}
