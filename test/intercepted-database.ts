@@ -30,6 +30,9 @@ export function interceptDatabase(inner: Database, intercept: Interception): Dat
     kind: inner.kind,
     script: (text) => inner.script(text),
     transaction: (work) => inner.transaction((sql) => work({ ...wrap(sql, true), script: (text) => sql.script(text) })),
+    ...(inner.listen === undefined
+      ? {}
+      : { listen: (...listen) => inner.listen?.(...listen) ?? Promise.resolve(undefined) }),
     close: () => inner.close(),
   };
 }

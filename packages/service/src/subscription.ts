@@ -43,6 +43,7 @@ export class Subscription implements FeedSubscription {
   #isBusy = false;
   #isAtEnd = false;
   #isStopped = false;
+  #forgetSignal: () => void = () => undefined;
 
   constructor(parts: SubscriptionParts) {
     this.#parts = parts;
@@ -62,9 +63,17 @@ export class Subscription implements FeedSubscription {
     this.wake();
   }
 
+  /** Stops it when a signal aborts. */
+  stopWith(signal: AbortSignal): void {
+    const stop = (): void => this.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    this.#forgetSignal = () => signal.removeEventListener('abort', stop);
+  }
+
   stop(): void {
     const { context } = this.#parts;
     this.#isStopped = true;
+    this.#forgetSignal();
     this.#page = [];
     context.feed.remove(this);
     context.subscriptions.delete(this);

@@ -58,7 +58,7 @@ export async function subscribe(
   open(context);
   if (signal?.aborted !== true) {
     subscription.start();
-    signal?.addEventListener('abort', () => subscription.stop(), { once: true });
+    if (signal !== undefined) subscription.stopWith(signal);
   }
   return subscription;
 }
