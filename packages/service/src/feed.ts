@@ -239,8 +239,8 @@ export class Feed {
 export function lossOf({ tip, base, records }: FeedPage, { revision, commit }: Cursor): Loss | undefined {
   if (tip.revision < revision) return 'reset';
   if (commit !== undefined && base !== undefined && base !== commit) return 'reset';
-  const next = records[0]?.revision;
-  return tip.revision > revision && next !== revision + 1 ? 'compacted' : undefined;
+  if (records.length === 0) return tip.revision > revision ? 'compacted' : undefined;
+  return records.every((record, index) => record.revision === revision + 1 + index) ? undefined : 'compacted';
 }
 
 function note({ cache, environment: own }: Context, record: FeedRecord): void {
