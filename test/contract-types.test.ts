@@ -15,8 +15,6 @@ const pending = [
   'getPendingChanges',
   'importConfig',
   'listFlags',
-  'preloadHotConfigs',
-  'redis',
   'rejectChange',
   'requestChange',
   'setFlagRollout',

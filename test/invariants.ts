@@ -22,7 +22,7 @@ const violations: Readonly<Record<string, string>> = {
     SELECT revision FROM (SELECT revision, committed_at, lag(committed_at) OVER (ORDER BY revision) AS before FROM configuration_commits) AS c
     WHERE committed_at < before`,
   'a version that does not agree with its commit': `
-    SELECT v.hash FROM configuration_versions AS v JOIN configuration_commits AS c ON c.id = v.commit_id
+    SELECT v.hash FROM configuration_versions AS v LEFT JOIN configuration_commits AS c ON c.id = v.commit_id
     WHERE (v.revision, v.environment, 'change') IS DISTINCT FROM (c.revision, c.environment, c.operation)`,
   'a change without a version, or another commit with one': `
     SELECT c.revision, c.operation FROM configuration_commits AS c

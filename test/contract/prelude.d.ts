@@ -24,7 +24,11 @@ declare function performUpgrade(): Promise<void>;
 declare module 'ioredis' {
   export default class Redis {
     constructor(url: string | undefined);
+    readonly status: string;
     get(key: string): Promise<string | null>;
+    mget(...keys: string[]): Promise<(string | null)[]>;
     set(key: string, value: string): Promise<'OK' | null>;
+    set(key: string, value: string, millisecondsToken: 'PX', milliseconds: number | string): Promise<'OK' | null>;
+    del(...keys: string[]): Promise<number>;
   }
 }

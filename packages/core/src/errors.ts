@@ -167,8 +167,9 @@ export const errorCatalogue = {
   cross_site: {
     status: 403,
     message:
-      'A page of another site ({origin}) may not write here. Send the request from a program or from this origin.',
+      'A page of another site ({origin}) may not write here, nor open a WebSocket. Send the request from a program or from this origin.',
   },
+  server_closing: { status: 503, message: 'The server is about to end. Connect again: another one takes over.' },
   route_not_found: { status: 404, message: 'There is nothing at {path}.' },
   method_not_allowed: { status: 405, message: '{method} is not possible at {path}. Possible are: {allowed}.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive. Send it again.' },

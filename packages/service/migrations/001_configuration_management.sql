@@ -188,6 +188,28 @@ CREATE TABLE IF NOT EXISTS configuration_audit_log (
 CREATE INDEX IF NOT EXISTS configuration_audit_log_key ON configuration_audit_log (config_key, created_at);
 CREATE INDEX IF NOT EXISTS configuration_audit_log_user ON configuration_audit_log (user_id, created_at);
 
+-- Which store this is, and the secret by which its processes know what they put into a cache that they share. A copy keeps both.
+CREATE TABLE IF NOT EXISTS configuration_store (
+  one          boolean PRIMARY KEY DEFAULT true CHECK (one),
+  id           uuid NOT NULL DEFAULT gen_random_uuid(),
+  cache_secret text COLLATE "C" NOT NULL DEFAULT replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
+               CHECK (length(cache_secret) = 64 AND cache_secret !~ '[^0-9a-f]')
+);
+INSERT INTO configuration_store DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- How often each service read a key at a scope within a minute. Rows of the last day.
+CREATE TABLE IF NOT EXISTS configuration_usage (
+  environment text COLLATE "C" NOT NULL,
+  minute      timestamptz NOT NULL,
+  service     text COLLATE "C" NOT NULL,
+  key         text COLLATE "C" NOT NULL,
+  -- Empty for what was read at further scopes, taken together.
+  scope       text COLLATE "C" NOT NULL CHECK (scope IN ('', 'global', 'org', 'team', 'user')),
+  scope_id    text COLLATE "C" NOT NULL,
+  reads       bigint NOT NULL CHECK (reads > 0),
+  PRIMARY KEY (environment, minute, service, key, scope, scope_id)
+);
+
 CREATE OR REPLACE FUNCTION configuration_refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
@@ -205,26 +227,26 @@ CREATE OR REPLACE TRIGGER configuration_audit_log_append_only BEFORE UPDATE OR D
 -- caller does gives up, so that nothing is stored after the caller was told that it failed.
 --   in_rules, in_decision  the counter's, as the writers saw it; in_decision is null where none of them relied on which scope inherits from which
 --   c_…  commits; those that are not a 'change' name what they are about in c_key, c_scope, c_scope_id
---   v_…  versions, in order; v_commit is the number of their commit
---   h_…  the number of the last version of each address
---   d_…  the heads that decisions relied on: own ones and ancestors, absent ones too (d_version null)
+--   v_…  versions, in order; v_commit is the number of their commit, v_follows that of the version of the same address before them in this
+--        step (null where there is none: then its parent must be the stored head), v_is_head says whether none comes after them
+--   d_…  the other heads that decisions relied on, absent ones too (d_version null)
 --   w_…  keys of which no version may be newer than w_revision
 CREATE OR REPLACE FUNCTION configuration_write(
   in_environment text, in_rules bigint, in_decision bigint, in_moves_rules boolean, in_moves_decisions boolean,
   c_id uuid[], c_operation text[], c_key text[], c_scope text[], c_scope_id text[], c_actor text[], c_comment text[],
   c_idempotency_key text[], c_request_digest text[], c_metadata text[], c_ip text[], c_user_agent text[], c_request_id text[],
   v_commit int[], v_hash text[], v_key text[], v_scope text[], v_scope_id text[], v_parent text[], v_operation text[],
-  v_value text[], v_rollback_from text[], v_impact_level text[], v_expires_at timestamptz[],
-  h_version int[],
+  v_value text[], v_rollback_from text[], v_impact_level text[], v_expires_at timestamptz[], v_follows int[], v_is_head boolean[],
   d_key text[], d_scope text[], d_scope_id text[], d_version text[],
   w_key text[], w_revision bigint[]
-) RETURNS TABLE (base_revision bigint, committed_at timestamptz) LANGUAGE plpgsql SET lock_timeout = '1500ms' AS $function$
+) RETURNS TABLE (base_revision bigint, committed_at timestamptz) LANGUAGE plpgsql
+-- Left to itself the planner plans the look-ups of a short list anew in each call, which takes longer than they do.
+SET lock_timeout = '1500ms' SET plan_cache_mode = force_generic_plan AS $function$
 #variable_conflict use_column
 DECLARE
   base bigint;
   now_at timestamptz;
   moved text;
-  written int;
 BEGIN
   UPDATE configuration_counter AS c SET
     revision = c.revision + cardinality(c_id),
@@ -237,74 +259,87 @@ BEGIN
     RAISE EXCEPTION 'decision moved' USING ERRCODE = 'serialization_failure';
   END IF;
 
-  SELECT string_agg(d.number::text, ',') INTO moved
-  FROM unnest(d_key, d_scope, d_scope_id, d_version) WITH ORDINALITY AS d (key, scope, scope_id, version, number)
-  WHERE (
+  -- Correlated look-ups, here and below: a join that was planned while the tables were small would go on reading them whole.
+  SELECT string_agg(v.number::text, ',') INTO moved
+  FROM unnest(v_key, v_scope, v_scope_id, v_parent, v_follows) WITH ORDINALITY AS v (key, scope, scope_id, parent, follows, number)
+  WHERE v.parent IS DISTINCT FROM CASE WHEN v.follows IS NOT NULL THEN v_hash[v.follows] ELSE (
     SELECT s.version FROM configuration_settings AS s
-    WHERE s.environment = in_environment AND s.key = d.key AND s.scope = d.scope AND s.scope_id = d.scope_id
-  ) IS DISTINCT FROM d.version;
+    WHERE s.environment = in_environment AND s.key = v.key AND s.scope = v.scope AND s.scope_id = v.scope_id
+  ) END;
   IF moved IS NOT NULL THEN
     -- The detail tells which writers of the step have to be counted as losers.
-    RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure', DETAIL = 'heads ' || moved;
+    RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure', DETAIL = 'versions ' || moved;
   END IF;
 
-  IF EXISTS (
-    SELECT FROM unnest(w_key, w_revision) AS w (key, revision)
-    WHERE EXISTS (
-      SELECT FROM configuration_versions AS v
-      WHERE v.environment = in_environment AND v.key = w.key AND v.revision > w.revision
-    )
-  ) THEN
-    RAISE EXCEPTION 'key moved' USING ERRCODE = 'serialization_failure';
+  IF cardinality(d_key) > 0 THEN
+    SELECT string_agg(d.number::text, ',') INTO moved
+    FROM unnest(d_key, d_scope, d_scope_id, d_version) WITH ORDINALITY AS d (key, scope, scope_id, version, number)
+    WHERE (
+      SELECT s.version FROM configuration_settings AS s
+      WHERE s.environment = in_environment AND s.key = d.key AND s.scope = d.scope AND s.scope_id = d.scope_id
+    ) IS DISTINCT FROM d.version;
+    IF moved IS NOT NULL THEN
+      RAISE EXCEPTION 'head moved' USING ERRCODE = 'serialization_failure', DETAIL = 'heads ' || moved;
+    END IF;
   END IF;
 
-  WITH commits AS MATERIALIZED (
-    SELECT base + c.number AS revision, c.*
-    FROM unnest(c_id, c_operation, c_key, c_scope, c_scope_id, c_actor, c_comment, c_idempotency_key, c_request_digest,
-      c_metadata, c_ip, c_user_agent, c_request_id) WITH ORDINALITY AS c (id, operation, key, scope, scope_id, actor, comment,
-      idempotency_key, request_digest, metadata, ip, user_agent, request_id, number)
-  ), versions AS MATERIALIZED (
-    SELECT v.*
-    FROM unnest(v_commit, v_hash, v_key, v_scope, v_scope_id, v_parent, v_operation, v_value, v_rollback_from, v_impact_level,
-      v_expires_at) WITH ORDINALITY AS v (commit, hash, key, scope, scope_id, parent, operation, value, rollback_from,
-      impact_level, expires_at, number)
-  ), inserted_commits AS (
-    INSERT INTO configuration_commits (id, revision, environment, operation, key, scope, scope_id, actor, comment,
-      idempotency_key, request_digest, committed_at)
-    SELECT c.id, c.revision, in_environment, c.operation, c.key, c.scope, c.scope_id, c.actor, c.comment, c.idempotency_key,
-      c.request_digest, now_at FROM commits AS c
-  ), inserted_versions AS (
-    INSERT INTO configuration_versions (hash, commit_id, revision, environment, key, scope, scope_id, parent, operation, value,
-      rollback_from, impact_level, expires_at)
-    SELECT v.hash, c_id[v.commit], base + v.commit, in_environment, v.key, v.scope, v.scope_id, v.parent, v.operation,
-      v.value::json, v.rollback_from, v.impact_level, v.expires_at
-    FROM versions AS v ORDER BY v.number
-  ), inserted_audit AS (
-    INSERT INTO configuration_audit_log (environment, revision, operation, config_key, scope, scope_id, user_id, success,
-      metadata, ip, user_agent, request_id, created_at)
-    SELECT in_environment, base + v.commit, CASE WHEN v.rollback_from IS NULL THEN v.operation ELSE 'rollback' END, v.key,
-      v.scope, v.scope_id, c.actor, true,
-      jsonb_build_object('version', left(v.hash, 16), 'parent', left(v.parent, 16), 'commit', c.id, 'comment', c.comment)
-        || c.metadata::jsonb,
-      c.ip, c.user_agent, c.request_id, now_at
-    FROM versions AS v JOIN commits AS c ON c.number = v.commit
-    UNION ALL
-    SELECT in_environment, c.revision, c.operation, c.key, c.scope, c.scope_id, c.actor, true,
+  -- In an IF of its own: a condition that holds a query is run as one.
+  IF cardinality(w_key) > 0 THEN
+    IF EXISTS (
+      SELECT FROM unnest(w_key, w_revision) AS w (key, revision)
+      WHERE w.revision < (
+        SELECT v.revision FROM configuration_versions AS v
+        WHERE v.environment = in_environment AND v.key = w.key ORDER BY v.revision DESC LIMIT 1
+      )
+    ) THEN
+      RAISE EXCEPTION 'key moved' USING ERRCODE = 'serialization_failure';
+    END IF;
+  END IF;
+
+  INSERT INTO configuration_commits (id, revision, environment, operation, key, scope, scope_id, actor, comment, idempotency_key,
+    request_digest, committed_at)
+  SELECT c.id, base + c.number, in_environment, c.operation, c.key, c.scope, c.scope_id, c.actor, c.comment, c.idempotency_key,
+    c.request_digest, now_at
+  FROM unnest(c_id, c_operation, c_key, c_scope, c_scope_id, c_actor, c_comment, c_idempotency_key, c_request_digest)
+    WITH ORDINALITY AS c (id, operation, key, scope, scope_id, actor, comment, idempotency_key, request_digest, number);
+
+  INSERT INTO configuration_versions (hash, commit_id, revision, environment, key, scope, scope_id, parent, operation, value,
+    rollback_from, impact_level, expires_at)
+  SELECT v.hash, c_id[v.commit], base + v.commit, in_environment, v.key, v.scope, v.scope_id, v.parent, v.operation, v.value::json,
+    v.rollback_from, v.impact_level, v.expires_at
+  FROM unnest(v_commit, v_hash, v_key, v_scope, v_scope_id, v_parent, v_operation, v_value, v_rollback_from, v_impact_level,
+    v_expires_at) AS v (commit, hash, key, scope, scope_id, parent, operation, value, rollback_from, impact_level, expires_at);
+
+  INSERT INTO configuration_audit_log (environment, revision, operation, config_key, scope, scope_id, user_id, success, metadata,
+    ip, user_agent, request_id, created_at)
+  SELECT in_environment, base + v.commit, CASE WHEN v.rollback_from IS NULL THEN v.operation ELSE 'rollback' END, v.key, v.scope,
+    v.scope_id, c_actor[v.commit], true,
+    jsonb_build_object('version', left(v.hash, 16), 'parent', left(v.parent, 16), 'commit', c_id[v.commit],
+      'comment', c_comment[v.commit]) || c_metadata[v.commit]::jsonb,
+    c_ip[v.commit], c_user_agent[v.commit], c_request_id[v.commit], now_at
+  FROM unnest(v_commit, v_hash, v_key, v_scope, v_scope_id, v_parent, v_operation, v_rollback_from)
+    AS v (commit, hash, key, scope, scope_id, parent, operation, rollback_from);
+  IF NOT 'change' = ALL (c_operation) THEN
+    INSERT INTO configuration_audit_log (environment, revision, operation, config_key, scope, scope_id, user_id, success, metadata,
+      ip, user_agent, request_id, created_at)
+    SELECT in_environment, base + c.number, c.operation, c.key, c.scope, c.scope_id, c.actor, true,
       jsonb_build_object('commit', c.id, 'comment', c.comment) || c.metadata::jsonb, c.ip, c.user_agent, c.request_id, now_at
-    FROM commits AS c WHERE c.operation <> 'change'
-  ), heads AS (
-    INSERT INTO configuration_settings AS s (environment, key, scope, scope_id, version, revision, value, expires_at)
-    SELECT in_environment, v.key, v.scope, v.scope_id, v.hash, base + v.commit, v.value::json, v.expires_at
-    FROM unnest(h_version) AS h (number) JOIN versions AS v USING (number)
-    ON CONFLICT (environment, key, scope, scope_id) DO UPDATE
-      SET version = excluded.version, revision = excluded.revision, value = excluded.value, expires_at = excluded.expires_at
-    RETURNING 1
-  )
-  SELECT count(*) INTO written FROM heads;
-  IF written <> cardinality(h_version) THEN
-    RAISE EXCEPTION 'only % of % heads were written', written, cardinality(h_version) USING ERRCODE = 'data_corrupted';
+    FROM unnest(c_id, c_operation, c_key, c_scope, c_scope_id, c_actor, c_comment, c_metadata, c_ip, c_user_agent, c_request_id)
+      WITH ORDINALITY AS c (id, operation, key, scope, scope_id, actor, comment, metadata, ip, user_agent, request_id, number)
+    WHERE c.operation <> 'change';
   END IF;
-  RETURN QUERY SELECT base, now_at;
+
+  INSERT INTO configuration_settings AS s (environment, key, scope, scope_id, version, revision, value, expires_at)
+  SELECT in_environment, v.key, v.scope, v.scope_id, v.hash, base + v.commit, v.value::json, v.expires_at
+  FROM unnest(v_commit, v_hash, v_key, v_scope, v_scope_id, v_value, v_expires_at, v_is_head)
+    AS v (commit, hash, key, scope, scope_id, value, expires_at, is_head)
+  WHERE v.is_head
+  ON CONFLICT (environment, key, scope, scope_id) DO UPDATE
+    SET version = excluded.version, revision = excluded.revision, value = excluded.value, expires_at = excluded.expires_at;
+
+  base_revision := base;
+  committed_at := now_at;
+  RETURN NEXT;
 END
 $function$;
 

@@ -1,5 +1,7 @@
 /** Owns the cache of effective values in this process: what may be served from it, and until when. */
-import type { ConfigScope, JsonValue, ScopeContext, ScopeRef, ScopeRequest } from '@strata/core';
+import type { JsonValue, ScopeContext, ScopeRef, ScopeRequest } from '@strata/core';
+import { entriesIn, isEmpty, lookUp, newKeyPlaces, place, type KeyPlaces } from './cache-places.ts';
+import { jsonSize } from './json-size.ts';
 
 /**
  * What this process knows of the last change of one thing: a layer, the definition of a key, or the links of a scope. Every cached
@@ -8,10 +10,14 @@ import type { ConfigScope, JsonValue, ScopeContext, ScopeRef, ScopeRequest } fro
 class Cell {
   /** The revision of the last known change; infinite once the cell was evicted, so that what points at it is never served. */
   changed = 0;
+  /** For a layer: the newest revision at which this process was told the effective value there. */
+  seen = 0;
 }
 
 /** A cached effective value. */
 export interface CacheEntry {
+  readonly key: string;
+  readonly request: ScopeRequest;
   /** `null` when no layer gives a value. */
   readonly value: JsonValue;
   /** A resolved promise of the value, made when it is first asked for: awaiting one that is there costs less than making one. */
@@ -21,21 +27,15 @@ export interface CacheEntry {
   readonly cells: readonly Cell[];
   /** The tick of the clock after which it is no longer served. */
   readonly expires: number;
+  readonly bytes: number;
   /** The cache's generation in which its cells were last looked at. */
   generation: number;
-  /** Whether it was served since the last round of eviction. */
-  used: boolean;
-  /** Takes it out of the cache. */
-  readonly drop: () => void;
-}
-
-interface KeyEntries {
-  global: CacheEntry | undefined;
-  readonly org: Map<string, CacheEntry>;
-  readonly team: Map<string, CacheEntry>;
-  readonly user: Map<string, CacheEntry>;
-  /** Entries read with explicit parents, by scope and all ids. */
-  readonly explicit: Map<string, CacheEntry>;
+  /** How often it was served. */
+  reads: number;
+  /** How many of these there were in the last round of eviction. */
+  readsBefore: number;
+  /** How many of these were handed out by `takeReads`, the one for which it was kept included. */
+  readsTaken: number;
 }
 
 /** What a value was made of. */
@@ -43,7 +43,40 @@ export interface Provenance {
   readonly key: string;
   /** Every scope that the value inherits along. */
   readonly chain: readonly ScopeRef[];
+  /** Teams beside the chain whose parents decided which team is on it. */
+  readonly beside?: readonly ScopeRef[];
 }
+
+/** What else holds for a value that another process read. */
+export interface SharedLimits {
+  /** How long it may still be served, in seconds. */
+  readonly seconds: number;
+  /** The revision up to which this process knows all changes. */
+  readonly followed: number;
+}
+
+/** How the cache is bounded. */
+export interface CacheBounds {
+  readonly maxEntries: number;
+  /** By the values' size in JSON and what keeping one takes besides. Default: no bound. */
+  readonly maxBytes?: number;
+  /** How long a value may be served, in the unit of `advance`. */
+  readonly ttl: number;
+  /** Whether reads are counted for `takeReads`. Default: false. */
+  readonly countsReads?: boolean;
+}
+
+/** How often a key was read at a scope. */
+export interface ScopeReads {
+  readonly key: string;
+  readonly scope: ScopeRef;
+  readonly reads: number;
+}
+
+/** About how many bytes an entry takes besides its value. */
+const entryBytes = 400;
+/** How many addresses are remembered whose entries were dropped before their reads were taken. */
+const maxDropped = 10_000;
 
 /**
  * A bounded cache in which every entry carries the revision read with it. An entry is served only while that revision is at least
@@ -51,27 +84,65 @@ export interface Provenance {
  * for own commits before a write resolves and for those of others as the feed brings them.
  */
 export class EffectiveValueCache {
-  readonly #keys = new Map<string, KeyEntries>();
+  readonly #keys = new Map<string, KeyPlaces<CacheEntry>>();
   readonly #cells = new Map<string, Cell>();
   readonly #entries = new Set<CacheEntry>();
-  readonly #maxEntries: number;
+  readonly #bounds: Required<CacheBounds>;
   readonly #maxCells: number;
-  readonly #ttl: number;
   /** Entries of an older revision are not served, since changes up to it may have been forgotten. */
   #floor = 0;
+  /** The newest revision at which a value was told whose cell was forgotten. */
+  #seenFloor = 0;
   #generation = 1;
   #tick = 0;
+  #bytes = 0;
+  #misses = 0;
+  #evictions = 0;
+  #pastReads = 0;
+  #forgotten = 0;
+  /** Reads of entries that were dropped since `takeReads`. */
+  readonly #dropped = new Map<string, ScopeReads>();
 
-  /** @param options `ttl` and `tick` in the same unit; `tick` is how long one step of `advance` stands for. */
-  constructor(options: { readonly maxEntries: number; readonly ttl: number }) {
-    this.#maxEntries = options.maxEntries;
-    this.#maxCells = options.maxEntries * 8;
-    this.#ttl = options.ttl;
+  constructor(bounds: CacheBounds) {
+    this.#bounds = { maxBytes: Number.POSITIVE_INFINITY, countsReads: false, ...bounds };
+    this.#maxCells = bounds.maxEntries * 8;
   }
 
   /** The number of cached values. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** About how many bytes they take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many values are kept at most. */
+  get maxEntries(): number {
+    return this.#bounds.maxEntries;
+  }
+
+  /** How often nothing was there that may be served. */
+  get misses(): number {
+    return this.#misses;
+  }
+
+  /** How many values were dropped because of the bounds. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /** How often something was served. */
+  get hits(): number {
+    let hits = this.#pastReads;
+    for (const { reads } of this.#entries) hits += reads;
+    return hits;
+  }
+
+  /** How often values were forgotten on request: what a read that began before brings is not to be kept after it. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   /** Moves the cache's clock on by some seconds. */
@@ -81,58 +152,145 @@ export class EffectiveValueCache {
 
   /** The cached value for a key at a scope as a caller gave it, if it may be served. Nothing is checked or built on the way. */
   find(key: string, scope: ScopeContext | undefined): CacheEntry | undefined {
-    const entries = this.#keys.get(key);
-    if (entries === undefined) return undefined;
-    const entry = lookUp(entries, scope);
-    return entry !== undefined && this.#isFresh(entry) ? entry : undefined;
+    const places = this.#keys.get(key);
+    const entry = places === undefined ? undefined : lookUp(places, scope);
+    if (entry === undefined || !this.#isFresh(entry)) {
+      this.#misses += 1;
+      return undefined;
+    }
+    entry.reads += 1;
+    return entry;
+  }
+
+  /** Whether `find` would find something; does not count as a read. */
+  holds(key: string, scope: ScopeContext): boolean {
+    const places = this.#keys.get(key);
+    const entry = places === undefined ? undefined : lookUp(places, scope);
+    return entry !== undefined && this.#isFresh(entry);
+  }
+
+  /** The cached value that may be served although its time has passed, while nothing newer can be read. */
+  findOutlived(key: string, scope: ScopeContext | undefined): CacheEntry | undefined {
+    const places = this.#keys.get(key);
+    const entry = places === undefined ? undefined : lookUp(places, scope);
+    return entry !== undefined && this.#isCurrent(entry) ? entry : undefined;
   }
 
   #isFresh(entry: CacheEntry): boolean {
-    if (entry.expires <= this.#tick) return false;
+    return entry.expires > this.#tick && this.#isCurrent(entry);
+  }
+
+  /** Whether nothing is known to have changed in what the value was made of. */
+  #isCurrent(entry: CacheEntry): boolean {
     if (entry.generation !== this.#generation) {
       if (entry.revision < this.#floor) return false;
       for (const cell of entry.cells) if (cell.changed > entry.revision) return false;
       entry.generation = this.#generation;
     }
-    entry.used = true;
     return true;
   }
 
-  /** Keeps a value that was read at `revision`. Answers false, and keeps nothing, when a later change of it is already known. */
-  keep(key: string, request: ScopeRequest, value: JsonValue, revision: number, from: Provenance): boolean {
-    const cells = this.#cellsOf(from);
+  /**
+   * Keeps a value that was read at `revision`. Answers false, and keeps nothing, when a later change of it is already known, or, with
+   * `shared`, when this process may have told a later one.
+   */
+  keep(
+    key: string,
+    request: ScopeRequest,
+    value: JsonValue,
+    revision: number,
+    from: Provenance,
+    shared?: SharedLimits,
+  ): boolean {
+    // More than can be watched would push out itself.
+    if (from.chain.length * 2 + (from.beside?.length ?? 0) > this.#maxCells) return true;
+    const { cells, self } = this.#cellsOf(from);
     if (revision < this.#floor || cells.some((cell) => cell.changed > revision)) return false;
-    const held = this.#keys.get(key);
-    if (held !== undefined) lookUp(held, request)?.drop();
-    const entries = this.#keys.get(key) ?? newKeyEntries();
-    this.#keys.set(key, entries);
-    const entry: CacheEntry = {
+    if (shared !== undefined && Math.max(self.seen, this.#seenFloor) > shared.followed) return false;
+    self.seen = Math.max(self.seen, revision);
+    const places = this.#keys.get(key);
+    const held = places === undefined ? undefined : lookUp(places, request);
+    if (held !== undefined) {
+      // What was read earlier and arrives later does not take the place of what is newer.
+      if (held.revision > revision && this.#isFresh(held)) return true;
+      this.#drop(held);
+    }
+    const bytes = entryBytes + key.length + jsonSize(value);
+    if (bytes > this.#bounds.maxBytes) return true;
+    const { ttl } = this.#bounds;
+    this.#add({
+      key,
+      request,
       value,
       promise: undefined,
       revision,
       cells,
-      expires: this.#tick + this.#ttl,
+      expires: this.#tick + Math.min(ttl, shared?.seconds ?? ttl),
+      bytes,
       generation: this.#generation,
-      used: false,
-      drop: () => {
-        this.#entries.delete(entry);
-        place(entries, request, undefined);
-        if (isEmpty(entries) && this.#keys.get(key) === entries) this.#keys.delete(key);
-      },
-    };
-    place(entries, request, entry);
-    this.#entries.add(entry);
-    this.#evict();
+      reads: 0,
+      readsBefore: 0,
+      readsTaken: -1,
+    });
     return true;
   }
 
-  #cellsOf({ key, chain }: Provenance): Cell[] {
-    const cells = [this.#cell('definition', key)];
+  #add(entry: CacheEntry): void {
+    const { key, request, bytes } = entry;
+    let places = this.#keys.get(key);
+    if (places === undefined) {
+      places = newKeyPlaces();
+      this.#keys.set(key, places);
+    }
+    place(places, request, entry);
+    this.#entries.add(entry);
+    this.#bytes += bytes;
+    this.#evict();
+  }
+
+  #drop(entry: CacheEntry): void {
+    const { key, request } = entry;
+    this.#remove(entry);
+    const places = this.#keys.get(key);
+    if (places === undefined) return;
+    place(places, request, undefined);
+    if (isEmpty(places)) this.#keys.delete(key);
+  }
+
+  #remove(entry: CacheEntry): void {
+    this.#entries.delete(entry);
+    this.#bytes -= entry.bytes;
+    this.#pastReads += entry.reads;
+    const left = entry.reads - entry.readsTaken;
+    if (this.#bounds.countsReads && left > 0) noteReads(this.#dropped, entry, left);
+  }
+
+  // Second chance: an entry that was served since the last round goes to the end of the line instead.
+  #evict(): void {
+    const { maxEntries, maxBytes } = this.#bounds;
+    for (const entry of this.#entries) {
+      if (this.#entries.size <= maxEntries && this.#bytes <= maxBytes) return;
+      if (entry.reads !== entry.readsBefore) {
+        entry.readsBefore = entry.reads;
+        this.#entries.delete(entry);
+        this.#entries.add(entry);
+      } else {
+        this.#drop(entry);
+        this.#evictions += 1;
+      }
+    }
+  }
+
+  #cellsOf({ key, chain, beside = [] }: Provenance): { readonly cells: Cell[]; readonly self: Cell } {
+    let self = this.#cell('definition', key);
+    const cells = [self];
     for (const scope of chain) {
-      cells.push(this.#cell('layer', key, scope));
+      self = this.#cell('layer', key, scope);
+      cells.push(self);
       if (scope.scope === 'team' || scope.scope === 'user') cells.push(this.#cell('links', '', scope));
     }
-    return cells;
+    for (const team of beside) cells.push(this.#cell('links', '', team));
+    return { cells, self };
   }
 
   /** Notes that the layer of a key at a scope was changed by the commit of `revision`. */
@@ -163,6 +321,7 @@ export class EffectiveValueCache {
     for (const cell of this.#cells.values()) cell.changed = Number.POSITIVE_INFINITY;
     this.#cells.clear();
     this.#floor = revision;
+    this.#seenFloor = 0;
     this.#generation += 1;
   }
 
@@ -188,93 +347,57 @@ export class EffectiveValueCache {
     for (const [name, cell] of this.#cells) {
       this.#cells.delete(name);
       this.#floor = Math.max(this.#floor, cell.changed);
+      this.#seenFloor = Math.max(this.#seenFloor, cell.seen);
       cell.changed = Number.POSITIVE_INFINITY;
       this.#generation += 1;
       return;
     }
   }
 
-  // Second chance: an entry that was served since the last round goes to the end of the line instead.
-  #evict(): void {
-    for (const entry of this.#entries) {
-      if (this.#entries.size <= this.#maxEntries) return;
-      if (entry.used) {
-        entry.used = false;
-        this.#entries.delete(entry);
-        this.#entries.add(entry);
-      } else entry.drop();
-    }
-  }
-
-  /** Forgets the values of all keys for which `matches` answers true. */
-  forget(matches: (key: string) => boolean): void {
-    for (const [key, entries] of this.#keys) {
+  /** Forgets the values of all keys for which `matches` answers true; answers where they were. */
+  forget(matches: (key: string) => boolean): CacheEntry[] {
+    this.#forgotten += 1;
+    const forgotten: CacheEntry[] = [];
+    for (const [key, places] of this.#keys) {
       if (!matches(key)) continue;
       this.#keys.delete(key);
-      for (const entry of [
-        entries.global,
-        ...entries.org.values(),
-        ...entries.team.values(),
-        ...entries.user.values(),
-        ...entries.explicit.values(),
-      ]) {
-        if (entry !== undefined) this.#entries.delete(entry);
+      for (const entry of entriesIn(places)) {
+        this.#remove(entry);
+        forgotten.push(entry);
       }
     }
+    return forgotten;
+  }
+
+  /** How often each key was read at each scope since the last call; counts only where the bounds say so. */
+  takeReads(): ScopeReads[] {
+    const reads = new Map(this.#dropped);
+    this.#dropped.clear();
+    for (const entry of this.#entries) {
+      const left = entry.reads - entry.readsTaken;
+      if (left === 0) continue;
+      entry.readsTaken = entry.reads;
+      noteReads(reads, entry, left, Number.POSITIVE_INFINITY);
+    }
+    return [...reads.values()];
+  }
+
+  /** Lets the read for which a value was kept not count as one. */
+  discountRead(key: string, request: ScopeRequest): void {
+    const places = this.#keys.get(key);
+    const entry = places === undefined ? undefined : lookUp(places, request);
+    if (entry !== undefined && entry.readsTaken < 0) entry.readsTaken = 0;
   }
 }
 
-function newKeyEntries(): KeyEntries {
-  return { global: undefined, org: new Map(), team: new Map(), user: new Map(), explicit: new Map() };
-}
-
-function isEmpty({ global, org, team, user, explicit }: KeyEntries): boolean {
-  return global === undefined && org.size === 0 && team.size === 0 && user.size === 0 && explicit.size === 0;
-}
-
-// What a caller gives is not checked yet, so it may be no scope at all: then nothing is found, and the read refuses it.
-function lookUp(entries: KeyEntries, scope: ScopeContext | null | undefined): CacheEntry | undefined {
-  switch (scope?.scope) {
-    case undefined:
-      return scope === undefined ? entries.global : undefined;
-    case 'global':
-      return isPlainGlobal(scope) ? entries.global : undefined;
-    // Each map by its own name: looking one up by the scope takes as long as the rest.
-    case 'org':
-      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.org.get(scope.scopeId ?? '');
-    case 'team':
-      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.team.get(scope.scopeId ?? '');
-    case 'user':
-      return isExplicit(scope) ? lookUpExplicit(entries, scope) : entries.user.get(scope.scopeId ?? '');
-    default:
-      return undefined;
-  }
-}
-
-function lookUpExplicit(entries: KeyEntries, scope: ScopeContext): CacheEntry | undefined {
-  return entries.explicit.get(explicitName(scope.scope, scope));
-}
-
-function isExplicit({ organizationId, teamId }: ScopeContext): boolean {
-  return organizationId !== undefined || teamId !== undefined;
-}
-
-function isPlainGlobal(scope: ScopeContext): boolean {
-  return (scope.scopeId ?? '') === '' && !isExplicit(scope);
-}
-
-function explicitName(scope: ConfigScope, request: ScopeContext): string {
-  return JSON.stringify([scope, request.scopeId, request.organizationId ?? null, request.teamId ?? null]);
-}
-
-function place(entries: KeyEntries, request: ScopeRequest, entry: CacheEntry | undefined): void {
-  if (request.scope === 'global') {
-    entries.global = entry;
-    return;
-  }
-  const explicit = isExplicit(request);
-  const map = explicit ? entries.explicit : entries[request.scope];
-  const name = explicit ? explicitName(request.scope, request) : request.scopeId;
-  if (entry === undefined) map.delete(name);
-  else map.set(name, entry);
+function noteReads(
+  counts: Map<string, ScopeReads>,
+  { key, request: { scope, scopeId } }: CacheEntry,
+  reads: number,
+  limit = maxDropped,
+): void {
+  const name = `${key}\0${scope}\0${scopeId}`;
+  const count = counts.get(name);
+  if (count === undefined && counts.size >= limit) return;
+  counts.set(name, { key, scope: { scope, scopeId }, reads: reads + (count?.reads ?? 0) });
 }

@@ -5,7 +5,7 @@ import { addressName } from './heads.ts';
 import type { Decision, Intent, Settled } from './intent.ts';
 import type { Rules } from './rules.ts';
 import type { Progress } from './store/counter.ts';
-import { movedHeads, type NewVersion, type WriteStep, type Written } from './store/write.ts';
+import { movedAddresses, type NewVersion, type SeenHead, type WriteStep, type Written } from './store/write.ts';
 
 /** An intent that was accepted, for whoever waits for it. */
 export interface Accepted<Waiting extends { readonly intent: Intent }> {
@@ -29,9 +29,15 @@ export function stepOf(
       if (outcome.kind === 'version') versions.push({ ...outcome.version, commit });
     for (const [key, revision] of decision.quiet) quiet.set(key, revision);
   }
-  const made = new Set(versions.map((version) => version.hash));
-  // A head that an earlier write of the same step leaves is not stored yet, so it is not compared.
-  const seen = accepted.flatMap(({ decision }) => decision.seen).filter(({ hash }) => hash === null || !made.has(hash));
+  const written = new Set(versions.map(addressName));
+  const seen = new Map<string, SeenHead>();
+  for (const { decision } of accepted) {
+    for (const head of decision.seen) {
+      const name = addressName(head);
+      // Where the step writes itself, what was seen is the parent of its first version, or a version of its own.
+      if (!written.has(name)) seen.set(name, head);
+    }
+  }
   return {
     environment: context.environment,
     progress,
@@ -43,7 +49,7 @@ export function stepOf(
         : { ...intent.commit, metadata: { ...intent.commit.metadata, forced: true, broken: decision.broken } },
     ),
     versions,
-    seen,
+    seen: [...seen.values()],
     quiet,
   };
 }
@@ -59,9 +65,9 @@ export function isMoved(error: unknown): boolean {
 
 /** The accepted intents that rest on what has moved, by themselves or by those before them; all of them where that is not known. */
 export function losers<T extends AnyAccepted>(accepted: readonly T[], step: WriteStep, error: unknown): readonly T[] {
-  const heads = movedHeads(error, step);
-  if (heads === undefined) return accepted;
-  const moved = new Set(heads.map(addressName));
+  const addresses = movedAddresses(error, step);
+  if (addresses === undefined) return accepted;
+  const moved = new Set(addresses.map(addressName));
   return accepted.filter(({ decision }) => decision.seen.some((head) => moved.has(addressName(head))));
 }
 

@@ -13,13 +13,17 @@ import type {
 import type { ZodType } from 'zod';
 import { actorOf, parseActor, userOf, type Actor } from './actor.ts';
 import { blame, type BlamedLeaf } from './blame.ts';
+import { cacheStats, invalidateCache, type CacheStats } from './cache-management.ts';
 import { close, open, type Context } from './context.ts';
+import { get, peek, read, readBatch, readEvery } from './dated-read.ts';
 import { migrate, type MigrationResult } from './db/migrate.ts';
 import { explain, type Explanation } from './explain.ts';
 import { exportConfig } from './export.ts';
 import { getDiff, getHistory, getLayer, getVersion, type HistoryOptions } from './history.ts';
 import { listLocks, lockConfig, unlockConfig, type LockRecord } from './locks.ts';
-import { get, getAll, getBatch, getScopeChain, invalidateCache, peek } from './read.ts';
+import { preloadHotConfigs } from './preload.ts';
+import { getScopeChain } from './read.ts';
+import { waitForRevision, type DatedValue, type DatedValues, type ReadOptions, type WaitOptions } from './read-age.ts';
 import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
 import {
   getSchema,
@@ -55,23 +59,44 @@ type DryRunnable = WriteOptions & { readonly dryRun?: boolean };
 export interface ConfigurationManagementService {
   /**
    * The effective value of a key at a scope (default: global): the layers on its chain, merged from global down, completed with the
-   * schema's defaults. Deep-frozen and shared: never changed afterwards. `null` when no layer gives a value.
+   * schema's defaults. Deep-frozen and shared: never changed afterwards. `null` when no layer gives a value. While the database is away,
+   * what memory holds is served although its time has passed, unless anything is known to speak against it.
+   * @throws `unavailable`; `revision_not_reached` when `minRevision` does not come in time.
    */
   // The contract reads properties from an untyped result, so the default has to be `any`.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  get<T = any>(key: string, scope?: ScopeContext): Promise<T>;
+  get<T = any>(key: string, scope?: ScopeContext, options?: ReadOptions): Promise<T>;
 
-  /** What `get` would answer from memory right now, without waiting; `undefined` when it is not in memory or may be stale. */
+  /** What `get` would answer from memory right now, without waiting; `undefined` when it would ask the database. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   peek<T = any>(key: string, scope?: ScopeContext): T | undefined;
 
   /** The effective values of several keys at one scope, read in one query; an entry for every key asked, `null` where missing. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  getBatch<T = any>(keys: readonly string[], scope?: ScopeContext): Promise<Map<string, T>>;
+  getBatch<T = any>(keys: readonly string[], scope?: ScopeContext, options?: ReadOptions): Promise<Map<string, T>>;
 
-  /** The effective values of every key with a layer on the chain of a scope. */
+  /** The effective values of every key with a layer on the chain of a scope. It is always read, so never while the database is away. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  getAll<T = any>(scope?: ScopeContext): Promise<Map<string, T>>;
+  getAll<T = any>(scope?: ScopeContext, options?: ReadOptions): Promise<Map<string, T>>;
+
+  /** As `get`, with the revision and the age of the value, and whether it is from memory while the database is away. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  read<T = any>(key: string, scope?: ScopeContext, options?: ReadOptions): Promise<DatedValue<T>>;
+
+  /** As `getBatch`, with the age of the oldest value, and the revision of the newest. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readBatch<T = any>(keys: readonly string[], scope?: ScopeContext, options?: ReadOptions): Promise<DatedValues<T>>;
+
+  /** As `getAll`, with the age of the values and their revision. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readAll<T = any>(scope?: ScopeContext, options?: ReadOptions): Promise<DatedValues<T>>;
+
+  /**
+   * Resolves once this process knows every commit up to a revision, such as that of a write of another process: reads after it are of that
+   * revision or a later one.
+   * @throws `revision_not_reached` when that takes longer than `timeoutMs` (default: 5,000).
+   */
+  waitForRevision(revision: number, options?: WaitOptions): Promise<void>;
 
   /**
    * Stores a layer and makes a version of it. Writing the value that is already there makes none and answers the current one.
@@ -249,8 +274,20 @@ export interface ConfigurationManagementService {
   /** @internal Wakes the feed of this process, and stores nothing: it looks for new commits now rather than at its next poll. */
   broadcastChange(): void;
 
-  /** Forgets cached values: all, those of a key, or those of keys that match a glob (`pm_*`). */
+  /**
+   * Forgets cached values: all, those of a key, or those of keys that match a glob (`pm_*`). Once it resolves, this process serves nothing
+   * of them that was read before the call, from memory or from Redis. No write needs it: every process learns of every commit by itself.
+   */
   invalidateCache(pattern?: string): Promise<void>;
+
+  /**
+   * Loads into memory what was read most often in the last day, by the counters that the option `usage` keeps, and the built-in keys at
+   * global: at most 1,000 values. Resolves to how many were not in memory before.
+   */
+  preloadHotConfigs(): Promise<number>;
+
+  /** What was counted of the caches since the service was made. Takes no query. */
+  cacheStats(): CacheStats;
 
   /** The same service, acting as `actor` in calls that carry no user. */
   as(actor: string | Actor): ConfigurationManagementService;
@@ -267,11 +304,20 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
   const by = (id: string | undefined): Actor => actorOf(bound, id);
   const user = (id: string): Actor => userOf(bound, id);
   const service: ConfigurationManagementService = {
-    get: <T>(key: string, scope?: ScopeContext) => get(context, key, scope) as Promise<T>,
+    get: <T>(key: string, scope?: ScopeContext, options?: ReadOptions) =>
+      get(context, key, scope, options) as Promise<T>,
     peek: <T>(key: string, scope?: ScopeContext) => peek(context, key, scope) as T | undefined,
-    getBatch: <T>(keys: readonly string[], scope?: ScopeContext) =>
-      getBatch(context, keys, scope) as Promise<Map<string, T>>,
-    getAll: <T>(scope?: ScopeContext) => getAll(context, scope) as Promise<Map<string, T>>,
+    getBatch: async <T>(keys: readonly string[], scope?: ScopeContext, options: ReadOptions = {}) =>
+      (await readBatch(context, keys, scope, options)).values as Map<string, T>,
+    getAll: async <T>(scope?: ScopeContext, options: ReadOptions = {}) =>
+      (await readEvery(context, scope, options)).values as Map<string, T>,
+    read: async <T>(key: string, scope?: ScopeContext, options: ReadOptions = {}) =>
+      (await read(context, key, scope, options)) as DatedValue<T>,
+    readBatch: async <T>(keys: readonly string[], scope?: ScopeContext, options: ReadOptions = {}) =>
+      (await readBatch(context, keys, scope, options)) as DatedValues<T>,
+    readAll: async <T>(scope?: ScopeContext, options: ReadOptions = {}) =>
+      (await readEvery(context, scope, options)) as DatedValues<T>,
+    waitForRevision: async (revision, options = {}) => waitForRevision(context, revision, options),
     set: async (
       key: string,
       value: unknown,
@@ -323,6 +369,8 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       open(context).feed.wake();
     },
     invalidateCache: async (pattern) => invalidateCache(context, pattern),
+    preloadHotConfigs: async () => preloadHotConfigs(context),
+    cacheStats: () => cacheStats(context),
     as: (actor) => bindService(context, parseActor(actor)),
     migrate: async () => migrate(open(context).db),
     close: async () => close(context),

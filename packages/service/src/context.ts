@@ -1,13 +1,15 @@
 /** Owns what all features of one service share. */
-import { ConfigurationError, type Cursor } from '@strata/core';
-import type { EffectiveValueCache } from './cache.ts';
+import { ConfigurationError, type Cursor, type JsonValue, type ScopeRequest } from '@strata/core';
+import type { CacheEntry, EffectiveValueCache } from './cache.ts';
 import type { ChainMemory } from './chains.ts';
+import type { CommitHistory } from './commit-history.ts';
 import type { Database } from './db/database.ts';
 import type { Intent, Settled } from './intent.ts';
 import type { HeadMemory } from './heads.ts';
 import type { Lane } from './lane.ts';
 import type { Revisions } from './revisions.ts';
 import type { RuleBook } from './rules.ts';
+import type { ReadMark, SharedCacheStats, SnapshotRead } from './shared-values.ts';
 import type { FeedPage, FeedRecord } from './store/feed.ts';
 
 /** Where writes of values wait for their step; see `CommitQueue`. */
@@ -22,6 +24,7 @@ export interface FeedFollower {
   readonly revision: number | undefined;
   readonly epoch: number;
   readonly fault: unknown;
+  readonly outage: ConfigurationError<'unavailable'> | undefined;
   readonly contact: number;
   start(): void;
   follow(revision: number): void;
@@ -41,6 +44,31 @@ export interface WakeUpCall {
   stop(): Promise<void>;
 }
 
+/** The cache that the processes of a store share; see `RedisCache`. */
+export interface SharedCache {
+  readonly stats: SharedCacheStats;
+  readonly mark: ReadMark;
+  find(keys: readonly string[], request: ScopeRequest): Promise<Map<string, JsonValue>>;
+  offer(read: SnapshotRead, mark: ReadMark): void;
+  forget(matches: (key: string) => boolean, entries: readonly CacheEntry[]): void;
+}
+
+/** Counts what is read; see `Usage`. */
+export interface UsageCounters {
+  start(): void;
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Effective values as they were read. */
+export interface Loaded {
+  readonly values: Map<string, JsonValue>;
+  /** The newest revision that any of them is of. */
+  readonly revision: number;
+  /** The time of the monotonic clock since which any of them may have changed unnoticed. */
+  readonly since: number;
+}
+
 /** What all features of one service share. */
 export interface Context {
   readonly db: Database;
@@ -49,6 +77,11 @@ export interface Context {
   readonly environment: string;
   /** Absent when the cache is turned off. */
   readonly cache: EffectiveValueCache | undefined;
+  /** Both absent without a cache in Redis. */
+  readonly shared: SharedCache | undefined;
+  readonly history: CommitHistory | undefined;
+  /** Absent where reads are not counted. */
+  readonly usage: UsageCounters | undefined;
   readonly chains: ChainMemory;
   readonly ruleBook: RuleBook;
   readonly memory: HeadMemory;
@@ -65,13 +98,14 @@ export interface Context {
   /** Tells of what went wrong where no caller can be told. */
   readonly report: (error: unknown) => void;
   /** Reads under way, by what they read, so that callers at once share one. */
-  readonly flights: Map<string, Promise<void>>;
+  readonly flights: Map<string, Promise<Loaded>>;
   closed: boolean;
 }
 
 /** Refuses work after `close`, and starts the background work with the first call that needs the database. */
 export function begin(context: Context): void {
   open(context).feed.start();
+  context.usage?.start();
 }
 
 /** The same context, unless it is closed. @throws ConfigurationError `closed`. */
@@ -89,6 +123,7 @@ export async function close(context: Context): Promise<void> {
   await context.feed.stop();
   do await context.lane.idle();
   while (context.queue.isBusy);
+  await context.usage?.stop();
   await context.wakeUp?.stop();
   if (context.ownsDatabase) await context.db.close();
 }

@@ -2,9 +2,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { describeDatabases } from '../../../test/databases.ts';
+import { startRedis } from '../../../test/redis-server.ts';
 import { servicesOn } from '../../../test/services.ts';
 import type { ConfigurationManagementService } from './configuration-management-service.ts';
 import type { Database } from './db/database.ts';
@@ -350,6 +351,26 @@ describeDatabases('the contract', (engine) => {
     expect(configService.peek('branding')).toEqual({ companyName: 'Acme' });
     await configService.invalidateCache();
     expect(configService.peek('branding')).toBeUndefined();
+  });
+
+  it('preloads what is read most, and shares values over the caller’s Redis (example 11)', async () => {
+    const redis = await startRedis();
+    const client = redis.client();
+    try {
+      await configService.set('branding', { companyName: 'Acme' }, global, 'ann');
+      const cached = createConfigurationService(database, { redis: client, cacheEnabled: true, cacheTtl: 300 });
+      expect(await cached.preloadHotConfigs()).toBeGreaterThan(0);
+      expect(cached.peek('branding')).toEqual({ companyName: 'Acme' });
+      await vi.waitFor(async () => {
+        await cached.invalidateCache();
+        expect(await cached.get('branding')).toEqual({ companyName: 'Acme' });
+        expect(await client.dbsize()).toBeGreaterThan(0);
+      });
+      await cached.close();
+      expect(await client.ping()).toBe('PONG');
+    } finally {
+      await redis.close();
+    }
   });
 
   it('reads many values in one query (performance tip 1)', async () => {

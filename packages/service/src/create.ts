@@ -2,6 +2,7 @@
 import { ConfigurationError, parseId } from '@strata/core';
 import { EffectiveValueCache } from './cache.ts';
 import { ChainMemory } from './chains.ts';
+import { CommitHistory } from './commit-history.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { bindService, type ConfigurationManagementService } from './configuration-management-service.ts';
 import type { Context } from './context.ts';
@@ -11,18 +12,34 @@ import type { PostgresPool } from './db/postgres-pool.ts';
 import { Feed } from './feed.ts';
 import { HeadMemory } from './heads.ts';
 import { Lane } from './lane.ts';
+import { RedisCache } from './redis-cache.ts';
+import { checkRedisClient, type RedisClient } from './redis-client.ts';
 import { Revisions } from './revisions.ts';
 import { RuleBook } from './rules.ts';
+import { Usage } from './usage.ts';
 import { WakeUp } from './wake-up.ts';
 
 /** What `createConfigurationService` takes besides the database. */
 export interface ServiceOptions {
-  /** Whether effective values are kept in memory. Default: true. */
+  /** Whether effective values are kept in memory, and shared in Redis where there is one. Default: true. */
   readonly cacheEnabled?: boolean;
-  /** How long a value may be served from memory, in seconds, however right it seems. Default: 300. */
+  /** How long after it was read a value may be served from memory or Redis, in seconds, however right it seems. Default: 300. */
   readonly cacheTtl?: number;
   /** How many effective values are kept in memory. Default: 10,000. */
   readonly cacheMaxEntries?: number;
+  /** About how many bytes of effective values are kept in memory. Default: 64 MiB. */
+  readonly cacheMaxBytes?: number;
+  /**
+   * A client of `ioredis` (5.4 to 6), over which the processes of a store share effective values, so that few of them are read from the
+   * database again. It stays the caller's, and the service works the same without it, only slower. It serves nothing while
+   * `cacheEnabled` is false.
+   */
+  readonly redis?: RedisClient;
+  /**
+   * Whether reads are counted, by key, scope and minute, and told to the store once a minute; a text also names the service that reads.
+   * `preloadHotConfigs` goes by it. Default: false.
+   */
+  readonly usage?: boolean | string;
   /** The separate set of values that this service works on. Default: `default`. */
   readonly environment?: string;
   /** How often commits of other processes are looked for, in milliseconds: the longest time a read may lag behind them. Default: 1,000. */
@@ -43,6 +60,9 @@ const optionNames: ReadonlySet<string> = new Set<keyof ServiceOptions>([
   'cacheEnabled',
   'cacheTtl',
   'cacheMaxEntries',
+  'cacheMaxBytes',
+  'redis',
+  'usage',
   'environment',
   'pollInterval',
   'listen',
@@ -65,19 +85,30 @@ export function createConfigurationService(
     cacheEnabled = true,
     cacheTtl = 300,
     cacheMaxEntries = 10_000,
+    cacheMaxBytes = 64 * 1024 * 1024,
+    redis,
+    usage = false,
     pollInterval = 1000,
     listen = true,
     prepare = true,
     onWarning = warn,
   } = options;
   const environment = parseId(options.environment ?? 'default', 'environment');
-  const cache = cacheEnabled ? new EffectiveValueCache({ maxEntries: cacheMaxEntries, ttl: cacheTtl }) : undefined;
+  const bounds = { maxEntries: cacheMaxEntries, maxBytes: cacheMaxBytes, ttl: cacheTtl, countsReads: usage !== false };
+  const cache = cacheEnabled ? new EffectiveValueCache(bounds) : undefined;
+  const history = cache === undefined || redis === undefined ? undefined : new CommitHistory();
   const db = isDatabase(poolOrDatabase) ? poolOrDatabase : postgresDatabase(poolOrDatabase, { prepare });
   const context: Context = {
     db,
     ownsDatabase: !isDatabase(poolOrDatabase),
     environment,
     cache,
+    shared:
+      cache === undefined || redis === undefined || history === undefined
+        ? undefined
+        : new RedisCache(() => context, redis, { cache, history, ttl: cacheTtl }),
+    history,
+    usage: usage === false ? undefined : new Usage(() => context, usage === true ? '' : usage),
     chains: new ChainMemory(),
     ruleBook: new RuleBook(environment),
     memory: new HeadMemory(),
@@ -122,13 +153,15 @@ function checkOptions(options: ServiceOptions): void {
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name)) refuse(name, `there is no such option; there are ${[...optionNames].join(', ')}`);
   }
-  for (const name of ['cacheTtl', 'cacheMaxEntries', 'pollInterval'] as const) {
+  for (const name of ['cacheTtl', 'cacheMaxEntries', 'cacheMaxBytes', 'pollInterval'] as const) {
     const value = options[name];
     if (value !== undefined && !(Number.isFinite(value) && value > 0))
       refuse(name, `give a number above 0, not ${String(value)}`);
   }
   if (!Number.isInteger(options.cacheMaxEntries ?? 1)) refuse('cacheMaxEntries', 'give a whole number');
-  const { listen, onWarning } = options;
+  const { listen, onWarning, redis, usage } = options;
+  if (redis !== undefined) checkRedisClient(redis);
+  if (usage !== undefined && typeof usage !== 'boolean') parseId(usage, 'usage');
   if (listen !== undefined && typeof listen !== 'boolean' && !/^postgres(ql)?:\/\//.test(listen))
     refuse('listen', 'give true, false, or a connection string that begins with postgres://');
   if (onWarning !== undefined && typeof onWarning !== 'function') refuse('onWarning', 'give a function');

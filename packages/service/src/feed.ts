@@ -1,6 +1,6 @@
 /** Owns the one feed of this process: it follows all commits in the order of their revisions and tells its readers. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Cursor } from '@strata/core';
+import { isConfigurationError, type ConfigurationError, type Cursor } from '@strata/core';
 import { ChangeLog } from './change-log.ts';
 import type { Context } from './context.ts';
 import { removeExpired } from './expiry.ts';
@@ -11,6 +11,13 @@ const lightPageSize = 1000;
 const fullPageSize = 200;
 /** After how many commits nobody but the cache waits for, the feed jumps to the end instead. */
 const maxSkipped = 50_000;
+/** How many commits before its first read a process looks at, where it shares values with others: older ones of theirs are of no use to it. */
+const lookBack = 1000;
+/** What fails within this time may have been a connection that was dead already, in milliseconds. */
+const cutIsPassingMs = 250;
+/** While the database is away it is looked for at random times this far apart, in milliseconds: at least, at most. */
+const shortestProbe = 250;
+const longestProbe = 1000;
 /** How many readers are told before other work of this process gets its turn. */
 const sliceSize = 256;
 
@@ -35,6 +42,8 @@ export class Feed {
   /** The pages that readers behind the log are waiting for, by the revision they follow. The feed's own turn takes none: it may be too old. */
   readonly #pages = new Map<number, Promise<FeedPage>>();
   #cursor: Cursor | undefined;
+  /** The revision of the first read: until the cursor gets there, it goes through what only the shared cache asks for. */
+  #since = 0;
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> | undefined;
   #again = false;
@@ -42,6 +51,8 @@ export class Feed {
   #isExpiryDue = false;
   #stopped = false;
   #lastFault: unknown;
+  #outage: ConfigurationError<'unavailable'> | undefined;
+  #probe: NodeJS.Timeout | undefined;
   #contact = performance.now();
   #epoch = 0;
 
@@ -66,6 +77,11 @@ export class Feed {
     return this.#lastFault;
   }
 
+  /** Why the database did not answer when it was last looked at; undefined when it did. While it is away it is looked for again and again. */
+  get outage(): ConfigurationError<'unavailable'> | undefined {
+    return this.#outage;
+  }
+
   /** When this process last knew everything that the store held, on the monotonic clock. */
   get contact(): number {
     return this.#contact;
@@ -87,9 +103,14 @@ export class Feed {
   /** Sets where to follow from: the revision of the first read that ends. One that began earlier and ends later is not kept. */
   follow(revision: number): void {
     if (this.#cursor !== undefined) return;
-    this.#moveTo({ revision, commit: undefined });
-    this.#log.begin(revision);
-    this.#context().cache?.everythingChanged(revision);
+    const { cache, history } = this.#context();
+    const start = history === undefined ? revision : Math.max(0, revision - lookBack);
+    this.#since = revision;
+    history?.begin(revision);
+    this.#moveTo({ revision: start, commit: undefined });
+    this.#log.begin(start);
+    cache?.everythingChanged(start);
+    if (history !== undefined) this.wake();
   }
 
   /** Adds a reader, which is woken from the commit after `from` on at the latest. */
@@ -110,6 +131,8 @@ export class Feed {
 
   /** Looks for new commits soon, because this process has just made some, and tells the other processes. */
   committed(): void {
+    // A database that stores is not away, whatever the last look at it met.
+    this.#outage = undefined;
     this.wake();
     this.#context().wakeUp?.tell();
   }
@@ -133,7 +156,7 @@ export class Feed {
   // A fault here is not lost: the cursor stays where it is, and the next turn tries again.
   async #run(): Promise<void> {
     try {
-      await this.#catchUp();
+      await this.#follow();
       this.#lastFault = undefined;
       if (!this.#isExpiryDue) return;
       this.#isExpiryDue = false;
@@ -143,17 +166,49 @@ export class Feed {
     }
   }
 
+  /** Catches up. What fails quickly is tried once more: it may have been but a connection that was cut. */
+  async #follow(): Promise<void> {
+    const began = performance.now();
+    for (let isRepeated = false; ; isRepeated = true) {
+      try {
+        await this.#catchUp();
+        this.#outage = undefined;
+        return;
+      } catch (error) {
+        const isPassing = !isRepeated && performance.now() - began < cutIsPassingMs;
+        if (!isConfigurationError(error, 'unavailable')) throw error;
+        if (isPassing && this.#outage === undefined) continue;
+        this.#lose(error);
+        throw error;
+      }
+    }
+  }
+
+  /** Random times keep the processes that lost a database together from coming back to it together. */
+  #lose(outage: ConfigurationError<'unavailable'>): void {
+    this.#outage = outage;
+    clearTimeout(this.#probe);
+    if (this.#stopped) return;
+    const delay = shortestProbe + Math.random() * (longestProbe - shortestProbe);
+    this.#probe = setTimeout(() => this.wake(), delay);
+    this.#probe.unref();
+  }
+
   /** Follows all commits there are. */
   async #catchUp(): Promise<void> {
-    const { cache, revisions } = this.#context();
+    const { cache, history, revisions } = this.#context();
     for (let skipped = 0; cache !== undefined || this.#readers.size > 0 || revisions.isAwaited;) {
       const from = this.#cursor;
       if (from === undefined) return;
       const began = performance.now();
-      const isRead = this.#readers.size > 0;
-      const size = isRead ? fullPageSize : lightPageSize;
+      const before = this.#since - from.revision;
+      const isRead = this.#readers.size > 0 && before <= 0;
+      const size = isRead ? fullPageSize : before > 0 ? Math.min(before, lightPageSize) : lightPageSize;
+      const seen = history?.seen ?? 0;
       const page = await this.#read(from.revision, size, isRead);
-      const loss = lossOf(page, from);
+      this.#outage = undefined;
+      const isOther = history?.isContradictedBy(page.records, page.tip.revision, seen) === true;
+      const loss = lossOf(page, from) ?? (isOther ? 'reset' : undefined);
       if (loss !== undefined) this.#restart(page.tip, loss);
       else this.#take(page, from, isRead);
       if (isRead || loss !== undefined) await this.#wakeReaders();
@@ -165,6 +220,7 @@ export class Feed {
       if (skipped >= maxSkipped) {
         this.#moveTo(page.tip);
         this.#log.begin(page.tip.revision);
+        this.#beginHistory(page.tip);
         cache?.everythingChanged(page.tip.revision);
         skipped = 0;
       }
@@ -172,7 +228,12 @@ export class Feed {
   }
 
   #take(page: FeedPage, from: Cursor, isRead: boolean): void {
-    for (const record of page.records) if (isRead) this.#log.append(record);
+    const { history } = this.#context();
+    if (from.commit === undefined) history?.note(from.revision, page.base ?? '');
+    for (const record of page.records) {
+      history?.note(record.revision, record.commit);
+      if (isRead) this.#log.append(record);
+    }
     this.#moveTo(page.records.at(-1) ?? { revision: from.revision, commit: from.commit ?? page.base });
     if (!isRead) this.#log.begin(this.#cursor?.revision ?? 0);
   }
@@ -182,11 +243,18 @@ export class Feed {
     this.#context().revisions.reach(revision);
   }
 
+  #beginHistory({ revision, commit }: Cursor): void {
+    const { history } = this.#context();
+    history?.begin(revision);
+    history?.note(revision, commit ?? '');
+  }
+
   /** Goes on from the end of a store that no longer has what came after the cursor; one that was reset is another store altogether. */
   #restart(tip: Cursor, loss: Loss): void {
     const { cache, chains, ruleBook, memory } = this.#context();
-    this.#cursor = tip;
+    this.#moveTo(tip);
     this.#log.begin(tip.revision);
+    this.#beginHistory(tip);
     if (loss === 'compacted') {
       cache?.everythingChanged(tip.revision);
       return;
@@ -231,6 +299,7 @@ export class Feed {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#probe);
     await this.#turn;
   }
 }

@@ -31,14 +31,18 @@ export type {
 export type { Actor } from './actor.ts';
 export type { BrokenLayer } from './validation.ts';
 export type { BlamedLeaf } from './blame.ts';
+export type { CacheStats } from './cache-management.ts';
 export type { ConfigurationManagementService } from './configuration-management-service.ts';
 export type { MigrationResult } from './db/migrate.ts';
 export type { ExplainedLeaf, Explanation, LeafCandidate } from './explain.ts';
 export type { HistoryOptions } from './history.ts';
 export type { LockRecord } from './locks.ts';
+export type { RedisClient } from './redis-client.ts';
+export type { DatedValue, DatedValues, ReadAge, ReadOptions, WaitOptions } from './read-age.ts';
 export type { RestoreTarget, RollbackOptions } from './rollback.ts';
 export type { RegisteredSchema, SchemaOptions, SchemaRegistration, ValidationResult } from './schemas.ts';
 export type { RegisteredScope, ScopeRegistration } from './scopes.ts';
+export type { Rejection, SharedCacheStats } from './shared-values.ts';
 export type { FeedSubscription } from './subscription.ts';
 export type { Tag } from './tags.ts';
 export type { ValidationProblem } from './validation.ts';

@@ -15,7 +15,7 @@ export class Revisions {
     return this.#waiters.size > 0;
   }
 
-  /** Notes that everything up to a revision is known. */
+  /** Notes that everything up to a revision is known. A store that was put back comes to a lower one than before. */
   reach(revision: number): void {
     this.#reached = revision;
     for (const waiter of this.#waiters) {

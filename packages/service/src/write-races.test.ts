@@ -24,7 +24,8 @@ const range = {
 const checks = {
   rules: ['WHERE c.rules_revision = in_rules AND', 'WHERE'],
   links: ['(in_decision IS NULL OR c.decision_revision = in_decision)', 'true'],
-  head: ['IF moved IS NOT NULL THEN', 'IF false THEN'],
+  parent: ['IF moved IS NOT NULL THEN', 'IF false THEN'],
+  head: ['IF cardinality(d_key) > 0 THEN', 'IF false THEN'],
   quiet: ['IF EXISTS (', 'IF false AND EXISTS ('],
 } as const;
 
@@ -106,7 +107,7 @@ const races: readonly Race[] = [
     change: (other) => other.set('k', 2, global, 'bob'),
     write: async (writer) => writer.set('k', 3, global, 'ada', undefined, { ifVersion: 'HEAD' }),
     refusal: 'conflict',
-    check: 'head',
+    check: 'parent',
   },
   {
     name: 'its own layer that was not there',
@@ -114,7 +115,7 @@ const races: readonly Race[] = [
     change: (other) => other.set('k', 2, global, 'bob'),
     write: (writer) => writer.set('k', 3, global, 'ada', undefined, { ifVersion: null }),
     refusal: 'conflict',
-    check: 'head',
+    check: 'parent',
   },
   {
     name: 'a layer below',
@@ -280,7 +281,7 @@ describeDatabases(
       const race = races.find(({ name }) => name === 'its own layer');
       if (race === undefined) throw new Error('there is no such race');
       await race.prepare(pair.writer);
-      await takeOut('head', store);
+      await takeOut('parent', store);
       await run(race, store, pair);
       expect(await findViolations(store.database)).toEqual([expect.stringContaining('does not follow')]);
     });

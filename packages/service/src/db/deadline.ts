@@ -35,6 +35,16 @@ export function within<T>(work: Promise<T>, ms: number, late: () => Error): Prom
       if (performance.now() < due + busy) setImmediate(end);
       else timer = setTimeout(end, moment);
     }, delay);
-    void work.then(resolve, reject).finally(() => clearTimeout(timer));
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what was thrown is handed on as it is
+        reject(error);
+      },
+    );
   });
 }

@@ -61,6 +61,22 @@ describeDatabases('migrate', (engine) => {
     expect(await readLedger(database)).toStrictEqual(fullLedger);
   });
 
+  it('gives a store its identity and its secret once, and every store others', async () => {
+    const identity = async (at: Database): Promise<{ id: string; cache_secret: string }[]> =>
+      at.query('SELECT id, cache_secret FROM configuration_store');
+    await applyByScript(database);
+    const first = await identity(database);
+    await applyByScript(database);
+    await migrate(database);
+    expect(await identity(database)).toStrictEqual(first);
+    const { database: other } = await engine.open();
+    expect(first).toHaveLength(1);
+    expect(first[0]?.cache_secret).toMatch(/^[0-9a-f]{64}$/);
+    const [second] = await identity(other);
+    expect(second?.id).not.toBe(first[0]?.id);
+    expect(second?.cache_secret).not.toBe(first[0]?.cache_secret);
+  });
+
   it('leaves no schema of its own behind', async () => {
     await migrate(database);
     const left = await database.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'configuration_verify%'");

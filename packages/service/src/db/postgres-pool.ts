@@ -41,6 +41,10 @@ export interface PostgresResult {
 
 /** A client while a call has it. */
 export interface Session {
+  /** Begins a transaction at read committed with dates in ISO style, whatever the session has. */
+  readonly begin: string;
+  /** Whether statements outside a transaction have other settings than the service needs, and may not be given them. */
+  readonly isForeign: boolean;
   /** Runs a statement. @throws as `Sql.query` does. */
   run(statement: PostgresStatement, deadline: Deadline): Promise<PostgresResult>;
   /** Undoes an open transaction; where that fails, the client is destroyed when it is given back. */
@@ -64,8 +68,8 @@ export interface Sessions {
   close(): void;
 }
 
-/** Takes up a pool. */
-export function openSessions(pool: PostgresPool, timeoutMs: number): Sessions {
+/** Takes up a pool. @param isShared whether a pooler hands its sessions to others, so that nothing may be set on them. */
+export function openSessions(pool: PostgresPool, timeoutMs: number, isShared = false): Sessions {
   const stopListening = listenForErrors(pool);
   const gate = new Gate(pool.options?.max ?? Infinity);
   const connector = new Connector(pool);
@@ -76,7 +80,7 @@ export function openSessions(pool: PostgresPool, timeoutMs: number): Sessions {
       await gate.enter(deadline);
       try {
         const client = await connector.connect(deadline);
-        return await useClient(client, timeoutMs, deadline, work);
+        return await useClient(new CheckedOutClient(client, timeoutMs, isShared), deadline, work);
       } finally {
         gate.leave();
       }
@@ -256,12 +260,10 @@ async function settled(promise: Promise<unknown>, deadline: Deadline): Promise<v
 const noConnection = (): Error => new Error('no connection in time');
 
 async function useClient<T>(
-  client: PostgresClient,
-  timeoutMs: number,
+  checkedOut: CheckedOutClient,
   deadline: Deadline,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const checkedOut = new CheckedOutClient(client, timeoutMs);
   try {
     await checkedOut.prepareSession(deadline);
     return await work(checkedOut);
@@ -295,11 +297,14 @@ function settingsFor(current: { readonly style: string; readonly isolation: stri
 class CheckedOutClient implements Session {
   readonly #client: PostgresClient;
   readonly #timeoutMs: number;
+  readonly #isShared: boolean;
   #failure: Error | undefined;
+  isForeign = false;
 
-  constructor(client: PostgresClient, timeoutMs: number) {
+  constructor(client: PostgresClient, timeoutMs: number, isShared: boolean) {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
+    this.#isShared = isShared;
     client.on('error', this.#onError);
     client.off('error', ignore);
   }
@@ -312,6 +317,10 @@ class CheckedOutClient implements Session {
       if (endsConnection(error)) this.#onError(error);
       throw databaseFault(error, true);
     }
+  }
+
+  get begin(): string {
+    return `BEGIN ISOLATION LEVEL READ COMMITTED${this.isForeign ? '; SET LOCAL datestyle TO ISO' : ''}`;
   }
 
   async rollback(): Promise<void> {
@@ -328,12 +337,13 @@ class CheckedOutClient implements Session {
       settings = settingsFor({ style: style ?? '', isolation: isolation ?? '' });
       sessionSettings.set(this.#client, settings);
     }
-    if (settings !== null) await this.run({ text: settings.set }, deadline);
+    this.isForeign = settings !== null && this.#isShared;
+    if (settings !== null && !this.#isShared) await this.run({ text: settings.set }, deadline);
   }
 
   async giveBack(): Promise<void> {
     const settings = sessionSettings.get(this.#client) ?? null;
-    if (settings !== null && this.#failure === undefined) {
+    if (settings !== null && !this.#isShared && this.#failure === undefined) {
       await this.run({ text: settings.reset }, deadlineIn(this.#timeoutMs)).catch(this.#onError);
     }
     this.#client.release(this.#failure);

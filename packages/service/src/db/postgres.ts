@@ -29,7 +29,7 @@ const scriptTimeoutMs = 600_000;
  */
 export function postgresDatabase(pool: PostgresPool, options: PostgresOptions = {}): Database {
   const { prepare = true, timeoutMs = 2000 } = options;
-  const sessions = openSessions(pool, timeoutMs);
+  const sessions = openSessions(pool, timeoutMs, !prepare);
   const guard = transactionGuard();
   const statements = new Statements(prepare);
   const deadline = (query?: QueryOptions): Deadline => deadlineIn(query?.timeoutMs ?? timeoutMs);
@@ -59,7 +59,10 @@ export function postgresDatabase(pool: PostgresPool, options: PostgresOptions = 
       guard.refuseInside();
       const statement = statements.make(text, parameters, name);
       const whole = deadline(query);
-      return sessions.use(whole, async (session) => rowsOf<R>(await session.run(statement, whole)));
+      return sessions.use(whole, async (session) => {
+        const run = async (): Promise<R[]> => rowsOf<R>(await session.run(statement, whole));
+        return session.isForeign ? inTransaction(session, whole, () => whole, run) : run();
+      });
     },
     async script(text) {
       guard.refuseInside();
@@ -74,18 +77,14 @@ export function postgresDatabase(pool: PostgresPool, options: PostgresOptions = 
     async transaction(work) {
       guard.refuseInside();
       const begin = deadline();
-      return sessions.use(begin, async (session) => {
-        try {
-          await session.run({ text: 'BEGIN ISOLATION LEVEL READ COMMITTED' }, begin);
-          const result = await guard.run(inSession(session), work);
-          const { command } = await session.run({ text: 'COMMIT' }, deadline());
-          if (command !== 'COMMIT') throw swallowedFailure();
-          return result;
-        } catch (error) {
-          await session.rollback();
-          throw error;
-        }
-      });
+      return sessions.use(begin, (session) =>
+        inTransaction(
+          session,
+          begin,
+          () => deadline(),
+          () => guard.run(inSession(session), work),
+        ),
+      );
     },
     async listen(channel, listener, url) {
       const held = url === undefined ? await sessions.hold(deadline()) : await openClient(url, timeoutMs);
@@ -98,6 +97,24 @@ export function postgresDatabase(pool: PostgresPool, options: PostgresOptions = 
   };
 }
 
+async function inTransaction<T>(
+  session: Session,
+  begin: Deadline,
+  end: () => Deadline,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    await session.run({ text: session.begin }, begin);
+    const result = await work();
+    const { command } = await session.run({ text: 'COMMIT' }, end());
+    if (command !== 'COMMIT') throw swallowedFailure();
+    return result;
+  } catch (error) {
+    await session.rollback();
+    throw error;
+  }
+}
+
 /** Every row came through the parsers of `columnTypes`, so it is what `Row` says. */
 function rowsOf<R extends Row>(result: PostgresResult): R[] {
   return result.rows as R[];
@@ -106,18 +123,21 @@ function rowsOf<R extends Row>(result: PostgresResult): R[] {
 /** The statements of one database; a name stands for one text for good, since `pg` fails the second one late and unclearly. */
 class Statements {
   readonly #prepare: boolean;
-  readonly #texts = new Map<string, string>();
+  readonly #named = new Map<string, { readonly text: string; readonly name: string }>();
 
   constructor(prepare: boolean) {
     this.#prepare = prepare;
   }
 
   make(text: string, parameters: readonly SqlParameter[] = [], name?: string): PostgresStatement {
-    const statement = { text, values: parameters.map(encodeParameter), types: columnTypes };
-    if (name === undefined || !this.#prepare) return statement;
-    const known = this.#texts.get(name);
-    if (known === undefined) this.#texts.set(name, text);
-    else if (known !== text) throw new TypeError(`the statement name ${name} stands for another text already`);
-    return { ...statement, name: `strata ${name}` };
+    const values = parameters.map(encodeParameter);
+    if (name === undefined || !this.#prepare) return { text, values, types: columnTypes };
+    let known = this.#named.get(name);
+    if (known === undefined) {
+      known = { text, name: `strata ${name}` };
+      this.#named.set(name, known);
+    }
+    if (known.text !== text) throw new TypeError(`the statement name ${name} stands for another text already`);
+    return { text, values, types: columnTypes, name: known.name };
   }
 }

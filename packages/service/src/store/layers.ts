@@ -17,16 +17,27 @@ export interface Layer extends Address {
   readonly value: JsonValue;
 }
 
+/** Which commit bears the revision of a read, where that was asked for. */
+interface AtCommit {
+  /** Undefined where it was not asked for, or the store holds none of that revision. */
+  readonly commit: string | undefined;
+}
+
 /** The layers along a chain. */
-export interface ChainRead extends Progress {
+export interface ChainRead extends Progress, AtCommit {
   readonly layers: readonly Layer[];
 }
 
+/** The counter, and the commit of its revision where that was asked for. */
+interface CommitRow extends ProgressRow {
+  readonly at_commit?: string | null;
+}
+
 /** The layers of one key, by scope. */
-type OneKeyRow = Row & ProgressRow & Readonly<Partial<Record<ConfigScope, string | null>>>;
+type OneKeyRow = Row & CommitRow & Readonly<Partial<Record<ConfigScope, string | null>>>;
 
 /** One layer; only the counter where there is none. */
-interface ChainRow extends Row, ProgressRow {
+interface ChainRow extends Row, CommitRow {
   readonly scope: ConfigScope | null;
   readonly key: string;
   readonly value: string;
@@ -66,29 +77,39 @@ function statementFor(name: string, text: () => string): Statement {
   return statement;
 }
 
+// Only who asks for it pays for the look-up.
+function countedColumns(withCommit: boolean): string {
+  if (!withCommit) return progressColumns;
+  return `${progressColumns}, (SELECT t.id FROM configuration_commits AS t WHERE t.revision = c.revision) AS at_commit`;
+}
+
+const commitOf = (rows: readonly CommitRow[]): AtCommit => ({ commit: rows[0]?.at_commit ?? undefined });
+
 /** Reads the layers of `keys` (absent: of all keys) along a chain that is known. */
 export async function readChain(
   sql: Sql,
   environment: string,
   keys: readonly string[] | undefined,
   chain: readonly ScopeRef[],
+  withCommit = false,
 ): Promise<ChainRead> {
   const kind = kindOf(keys);
   const parameters: SqlParameter[] = [environment];
-  let name = `strata_chain_${kind}`;
+  const counted = countedColumns(withCommit);
+  let name = `strata_chain_${kind}${withCommit ? '_commit' : ''}`;
   for (const { scope, scopeId } of chain) {
     if (scope === 'global') continue;
     name += `_${scope}`;
     parameters.push(scopeId);
   }
   if (kind === 'one') {
-    const { text } = statementFor(name, () => oneKeyQuery(chain));
+    const { text } = statementFor(name, () => oneKeyQuery(chain, counted));
     const rows = await sql.query<OneKeyRow>(text, [...parameters, ...keyParameters(keys)], name);
-    return { ...progressOf(rows), layers: layersOfOneKey(rows[0], chain, keys?.[0] ?? '') };
+    return { ...progressOf(rows), ...commitOf(rows), layers: layersOfOneKey(rows[0], chain, keys?.[0] ?? '') };
   }
-  const { text } = statementFor(name, () => chainQuery(chain, kind));
+  const { text } = statementFor(name, () => chainQuery(chain, kind, counted));
   const rows = await sql.query<ChainRow>(text, [...parameters, ...keyParameters(keys)], name);
-  return { ...progressOf(rows), layers: rows.flatMap((row) => toLayer(row, chain)) };
+  return { ...progressOf(rows), ...commitOf(rows), layers: rows.flatMap((row) => toLayer(row, chain)) };
 }
 
 /** The id of each scope of a chain in a query: global needs no parameter. */
@@ -98,12 +119,12 @@ function idsIn(chain: readonly ScopeRef[]): readonly (readonly [scope: ConfigSco
 }
 
 // One row with a column for each scope: what is most often read has the least to carry.
-function oneKeyQuery(chain: readonly ScopeRef[]): string {
+function oneKeyQuery(chain: readonly ScopeRef[], counted: string): string {
   const columns = idsIn(chain).map(
     ([scope, id]) => `(SELECT s.value FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id} AND s.key = $${String(chain.length + 1)}) AS "${scope}"`,
   );
-  return `SELECT ${progressColumns}, ${columns.join(', ')} FROM configuration_counter AS c`;
+  return `SELECT ${counted}, ${columns.join(', ')} FROM configuration_counter AS c`;
 }
 
 function layersOfOneKey(row: OneKeyRow | undefined, chain: readonly ScopeRef[], key: string): readonly Layer[] {
@@ -114,13 +135,13 @@ function layersOfOneKey(row: OneKeyRow | undefined, chain: readonly ScopeRef[], 
 }
 
 // One index look-up for each scope: written as a join, the planner takes longer ways.
-function chainQuery(chain: readonly ScopeRef[], kind: KeyKind): string {
+function chainQuery(chain: readonly ScopeRef[], kind: KeyKind, counted: string): string {
   const filter = keyFilter(kind, chain.length + 1);
   const lookUps = idsIn(chain).map(
     ([scope, id]) => `SELECT '${scope}'::text AS scope, s.key, s.value FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter} AND s.value IS NOT NULL`,
   );
-  return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${lookUps.join(' UNION ALL ')}) AS l ON true`;
+  return `SELECT ${counted}, l.* FROM configuration_counter AS c LEFT JOIN (${lookUps.join(' UNION ALL ')}) AS l ON true`;
 }
 
 function toLayer({ scope, key, value }: ChainRow, chain: readonly ScopeRef[]): readonly Layer[] {
@@ -174,14 +195,22 @@ export async function readLayers(
   environment: string,
   keys: readonly string[] | undefined,
   request: ScopeRequest,
-): Promise<HeadRead> {
+  withCommit = false,
+): Promise<HeadRead & AtCommit> {
   const parameters = scopeParameters(request);
   const kind = kindOf(keys);
   const explicit = [request.organizationId === undefined ? '' : '_org', request.teamId === undefined ? '' : '_team'];
-  const { name, text } = statementFor(`strata_layers_${kind}_${request.scope}${explicit.join('')}`, () => {
-    const parts = candidateParts(request, keyFilter(kind, parameters.length + 2));
-    return `SELECT ${progressColumns}, l.* FROM configuration_counter AS c LEFT JOIN (${parts.join(' UNION ALL ')}) AS l ON true`;
-  });
-  const rows = await sql.query<LinkedHeadRow>(text, [environment, ...parameters, ...keyParameters(keys)], name);
-  return toHeadRead(rows);
+  const { name, text } = statementFor(
+    `strata_layers_${kind}_${request.scope}${explicit.join('')}${withCommit ? '_commit' : ''}`,
+    () => {
+      const parts = candidateParts(request, keyFilter(kind, parameters.length + 2));
+      return `SELECT ${countedColumns(withCommit)}, l.* FROM configuration_counter AS c LEFT JOIN (${parts.join(' UNION ALL ')}) AS l ON true`;
+    },
+  );
+  const rows = await sql.query<LinkedHeadRow & CommitRow>(
+    text,
+    [environment, ...parameters, ...keyParameters(keys)],
+    name,
+  );
+  return { ...toHeadRead(rows), ...commitOf(rows) };
 }

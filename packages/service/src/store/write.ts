@@ -50,7 +50,9 @@ export interface WriteStep {
   /** Which of what writers decide on it changes: links of scopes, or schemas or locks. */
   readonly changes: 'nothing' | 'scopes' | 'rules';
   readonly commits: readonly NewCommit[];
+  /** In order. The parent of the first one of an address must still be its head. */
   readonly versions: readonly NewVersion[];
+  /** The heads that were relied on at addresses of which it writes no version. */
   readonly seen: readonly SeenHead[];
   /** Keys of which no version may be newer than the revision given. */
   readonly quiet: ReadonlyMap<string, number>;
@@ -65,7 +67,7 @@ export interface Written {
 const parameterTypes = [
   ...['text', 'bigint', 'bigint', 'boolean', 'boolean'],
   ...['uuid[]', ...Array<string>(12).fill('text[]')],
-  ...['int[]', ...Array<string>(9).fill('text[]'), 'timestamptz[]', 'int[]'],
+  ...['int[]', ...Array<string>(9).fill('text[]'), 'timestamptz[]', 'int[]', 'boolean[]'],
   ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bigint[]'],
 ];
 const writeQuery = `SELECT base_revision, committed_at FROM configuration_write(${parameterTypes
@@ -79,9 +81,7 @@ const writeQuery = `SELECT base_revision, committed_at FROM configuration_write(
  */
 export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> {
   const { commits, versions, seen } = step;
-  const last = new Map(
-    versions.map((version, index) => [JSON.stringify([version.key, version.scope, version.scopeId]), index + 1]),
-  );
+  const { follows, isHead } = orderOf(versions);
   const rows = await sql.query<Row & { readonly base_revision: number; readonly committed_at: Date }>(
     writeQuery,
     [
@@ -114,7 +114,8 @@ export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> 
       versions.map((version) => version.rollbackFrom),
       versions.map((version) => version.impactLevel),
       versions.map((version) => version.expiresAt?.toISOString() ?? null),
-      [...last.values()],
+      follows,
+      isHead,
       seen.map((head) => head.key),
       seen.map((head) => head.scope),
       seen.map((head) => head.scopeId),
@@ -129,9 +130,26 @@ export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> 
   return { baseRevision: row.base_revision, committedAt: row.committed_at };
 }
 
-/** The heads of a step that had moved, as its failure tells them; undefined when it failed for anything else. */
-export function movedHeads(error: unknown, { seen }: WriteStep): readonly SeenHead[] | undefined {
+/** For each version the number of the one of the same address before it in the step, from 1, and whether none comes after it. */
+function orderOf(versions: readonly NewVersion[]): { readonly follows: (number | null)[]; readonly isHead: boolean[] } {
+  const last = new Map<string, number>();
+  const follows: (number | null)[] = [];
+  const isHead: boolean[] = [];
+  for (const [index, { key, scope, scopeId }] of versions.entries()) {
+    const name = `${key}\0${scope}\0${scopeId}`;
+    const before = last.get(name);
+    if (before !== undefined) isHead[before - 1] = false;
+    follows.push(before ?? null);
+    isHead.push(true);
+    last.set(name, index + 1);
+  }
+  return { follows, isHead };
+}
+
+/** The addresses of a step whose heads had moved, as its failure tells them; undefined when it failed for anything else. */
+export function movedAddresses(error: unknown, { seen, versions }: WriteStep): readonly Address[] | undefined {
   if (!(error instanceof Error) || !('detail' in error) || typeof error.detail !== 'string') return undefined;
-  const heads = /^heads (\d[\d,]*)$/.exec(error.detail)?.[1]?.split(',');
-  return heads?.flatMap((number) => seen[Number(number) - 1] ?? []);
+  const [, of, numbers] = /^(versions|heads) (\d[\d,]*)$/.exec(error.detail) ?? [];
+  const addresses = of === 'versions' ? versions : seen;
+  return numbers?.split(',').flatMap((number) => addresses[Number(number) - 1] ?? []);
 }
