@@ -58,7 +58,7 @@ async function runLine(line: string): Promise<string> {
 
 describe('docs/cli.md', () => {
   // The examples build on each other, as they do for a reader: one test in their order.
-  it('shows what each of its commands prints', { timeout: 120_000 }, async () => {
+  it('shows what each of its commands prints', { timeout: 180_000 }, async () => {
     expect(examples.length).toBeGreaterThan(40);
     for (const { command, output } of examples) {
       expect({ command, output: normalize(await runLine(command)) }).toEqual({ command, output: normalize(output) });

@@ -21,12 +21,21 @@ import { addServeCommand } from './commands/serve.ts';
 import { addSetCommand } from './commands/set.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addTagCommand } from './commands/tag.ts';
+import { addWatchCommand } from './commands/watch.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { messageOf } from './message.ts';
 
 /** The commands by what they are about, in the order of the help. */
 const groups: Readonly<Record<string, readonly ((program: Command) => unknown)[]>> = {
-  'Values:': [addGetCommand, addAllCommand, addSetCommand, addDeleteCommand, addExplainCommand, addExportCommand],
+  'Values:': [
+    addGetCommand,
+    addAllCommand,
+    addSetCommand,
+    addDeleteCommand,
+    addExplainCommand,
+    addExportCommand,
+    addWatchCommand,
+  ],
   'Versions:': [
     addLogCommand,
     addShowCommand,

@@ -21,9 +21,12 @@ export function addScope(command: Command, without: string): Command {
 }
 
 /** Adds the options that name a scope to read at, with the parents to inherit from. */
-export function addReadScope(command: Command): Command {
+export function addReadScope(command: Command, without = 'global'): Command {
   return command
-    .option('--global', 'read at the global scope (default)')
+    .option(
+      '--global',
+      without === 'global' ? 'read at the global scope (default)' : `read at the global scope (${without})`,
+    )
     .option('--org <id>', 'read at an org; with --team or --user: the org to inherit from')
     .option('--team <id>', 'read at a team; with --user: the team to inherit from')
     .option('--user <id>', 'read at a user');

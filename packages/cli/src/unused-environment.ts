@@ -1,7 +1,6 @@
 /** Owns what is said of environment variables that this version does not use: silence would promise what they ask for. */
 
 const unused = {
-  REDIS_URL: 'this version has no Redis cache; the cache in this process is used',
   CONFIG_ENCRYPTION_KEY: 'this version cannot encrypt; values of sensitive keys are refused, never stored in the clear',
 } as const;
 

@@ -50,6 +50,25 @@ describe('values and layers', () => {
     expect((await client.getAll(acme)).values).toMatchObject({ one: 1, pm_intervals: { heavyDuty: 9000 } });
   });
 
+  it('are read at the revision of the last write of any client', async () => {
+    const url = server.app.listeningOrigin;
+    const other = createClient({ url });
+    expect(other.lastRevision).toBe(0);
+    const { revision } = await other.set('seen', 1, global);
+    expect(other.lastRevision).toBe(revision);
+    await other.getValue('seen', global, { minRevision: client.lastRevision });
+    await expect(client.getAll(global, { minRevision: other.lastRevision })).resolves.toMatchObject({
+      values: { seen: 1 },
+    });
+    await expect(client.getBatch(['seen'], global, { minRevision: revision })).resolves.toMatchObject({
+      values: { seen: 1 },
+    });
+    expect(other.lastRevision).toBe(revision);
+    expect((await refusalOf(client.getValue('seen', global, { minRevision: -1 }))).code).toBe('invalid_request');
+    await other.commit([{ key: 'seen', ...global, delete: true }]);
+    expect(other.lastRevision).toBe(revision + 1);
+  });
+
   it('can be tried without being written', async () => {
     await client.set('tried', 1, global);
     expect(await client.trySet('tried', 2, global)).toMatchObject({

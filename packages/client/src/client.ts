@@ -7,6 +7,7 @@ import { schemaCalls } from './schemas.ts';
 import { scopeCalls } from './scopes.ts';
 import { tagCalls } from './tags.ts';
 import { valueCalls } from './values.ts';
+import { watchCalls } from './watch.ts';
 
 /** What `createClient` takes. */
 export type ClientOptions = ConnectionOptions;
@@ -21,6 +22,13 @@ export type StrataClient = ReturnType<typeof createClient>;
 export function createClient(options: ClientOptions) {
   const connection = connect(options);
   return Object.freeze({
+    /**
+     * The revision of this client's last write; 0 before the first. As `minRevision` it lets a read see that write, at any server of the
+     * store.
+     */
+    get lastRevision(): number {
+      return connection.lastRevision;
+    },
     ...valueCalls(connection),
     ...layerCalls(connection),
     ...historyCalls(connection),
@@ -28,5 +36,6 @@ export function createClient(options: ClientOptions) {
     ...lockCalls(connection),
     ...schemaCalls(connection),
     ...scopeCalls(connection),
+    ...watchCalls(connection),
   });
 }

@@ -30,10 +30,14 @@ export interface Call {
 
 /** Sends calls to one server as one actor. */
 export interface Connection {
+  /** The newest revision that an answer to a write bore; 0 before the first. */
+  readonly lastRevision: number;
   /** The answer's JSON, as the route promises it; `undefined` for an empty answer. @throws StrataClientError. */
   send<T>(call: Call): Promise<T>;
   /** The answer's text, byte for byte. @throws StrataClientError. */
   sendForText(call: Call): Promise<string>;
+  /** The answer's bytes as they come, without an end. @param patience how long its beginning may take, in milliseconds. @throws StrataClientError. */
+  open(call: Call, patience: number): Promise<ReadableStream<Uint8Array>>;
 }
 
 /**
@@ -45,11 +49,55 @@ export function connect(options: ConnectionOptions): Connection {
   const timeout = parseTimeout(options.timeout ?? 30_000);
   const headers = options.actor === undefined ? {} : { 'x-strata-actor': actorHeader(options.actor) };
   const fetchIt: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
-  const sendForText = (call: Call): Promise<string> => exchange(base, timeout, headers, fetchIt, call);
+  let lastRevision = 0;
+  const written = (revision: number): void => {
+    lastRevision = Math.max(lastRevision, revision);
+  };
+  const sendForText = (call: Call): Promise<string> => exchange(base, timeout, headers, fetchIt, call, written);
   return {
+    get lastRevision() {
+      return lastRevision;
+    },
     sendForText,
     send: async <T>(call: Call) => readJson(await sendForText(call), base) as T,
+    open: (call, patience) => openStream(base, Math.min(timeout, patience), headers, fetchIt, call),
   };
+}
+
+async function openStream(
+  base: string,
+  timeout: number,
+  actor: Readonly<Record<string, string>>,
+  fetchIt: typeof globalThis.fetch,
+  call: Call,
+): Promise<ReadableStream<Uint8Array>> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeout);
+  try {
+    const signal = call.signal === undefined ? late.signal : AbortSignal.any([late.signal, call.signal]);
+    const response = await fetchIt(`${base}${call.path}${queryText(call.query ?? {})}`, {
+      headers: { ...actor, ...call.headers },
+      signal,
+      cache: 'no-store',
+      redirect: 'error',
+    });
+    if (!response.ok) throw refusal(response, await response.text(), base);
+    const type = response.headers.get('content-type') ?? '';
+    if (response.body !== null && type.startsWith('text/event-stream')) return response.body;
+    throw notStrata(response, base);
+  } catch (error) {
+    if (error instanceof StrataClientError) throw error;
+    if (late.signal.aborted) throw tooSlow(base, timeout, 'GET', error);
+    throw failureOf(base, call, error);
+  } finally {
+    // The signal stays with the stream: from here on nothing but the caller ends it.
+    clearTimeout(timer);
+  }
+}
+
+function failureOf(base: string, { signal }: Call, cause: unknown): StrataClientError {
+  if (signal?.aborted === true) return new StrataClientError('aborted', 'The call was aborted.', { cause });
+  return unreachable(base, cause);
 }
 
 async function exchange(
@@ -58,6 +106,7 @@ async function exchange(
   actor: Readonly<Record<string, string>>,
   fetchIt: typeof globalThis.fetch,
   call: Call,
+  written: (revision: number) => void,
 ): Promise<string> {
   const limit = AbortSignal.timeout(timeout);
   const signal = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
@@ -74,13 +123,12 @@ async function exchange(
     });
     const text = await response.text();
     if (!response.ok) throw refusal(response, text, base);
+    if (method !== 'GET') written(Number(response.headers.get('strata-revision') ?? 0));
     return text;
   } catch (error) {
     if (error instanceof StrataClientError) throw error;
-    if (call.signal?.aborted === true)
-      throw new StrataClientError('aborted', 'The call was aborted.', { cause: error });
-    if (limit.aborted) throw tooSlow(base, timeout, method, error);
-    throw unreachable(base, error);
+    if (call.signal?.aborted !== true && limit.aborted) throw tooSlow(base, timeout, method, error);
+    throw failureOf(base, call, error);
   }
 }
 
@@ -121,12 +169,14 @@ interface Problem {
 
 function refusal(response: Response, text: string, base: string): StrataClientError {
   const problem = parseProblem(text);
-  if (problem === undefined) {
-    const message = `${base} answered with status ${String(response.status)} and not as Strata does. Is that the address of a Strata server?`;
-    return new StrataClientError('invalid_answer', message, { status: response.status });
-  }
+  if (problem === undefined) return notStrata(response, base);
   const { code, detail, requestId, details, errors } = problem;
   return new StrataClientError(code, detail, { status: response.status, requestId, details, errors });
+}
+
+function notStrata({ status }: Response, base: string): StrataClientError {
+  const message = `${base} answered with status ${String(status)} and not as Strata does. Is that the address of a Strata server?`;
+  return new StrataClientError('invalid_answer', message, { status });
 }
 
 function parseProblem(text: string): Problem | undefined {

@@ -23,5 +23,6 @@ export type { LockRecord } from './locks.ts';
 export type { RegisteredSchema, SchemaOptions, SchemaRegistration, ValidationResult } from './schemas.ts';
 export type { RegisteredScope, ScopeFilter, ScopeOptions, ScopePage } from './scopes.ts';
 export type { Tag, TagFilter } from './tags.ts';
-export type { EffectiveValue, EffectiveValues } from './values.ts';
+export type { EffectiveValue, EffectiveValues, ReadOptions } from './values.ts';
+export type { WatchedChange, WatchedCommit, WatchEvent, WatchOptions, WatchState } from './watch.ts';
 export type { Wire } from './wire.ts';

@@ -14,22 +14,32 @@ export interface EffectiveValues extends Place {
   readonly values: Readonly<Record<string, JsonValue>>;
 }
 
+/** How new what is read has to be. */
+export interface ReadOptions {
+  /** A revision that was seen before, such as `lastRevision` of another client: what is read is of that one or a later one. */
+  readonly minRevision?: number | undefined;
+}
+
 /** The calls on effective values. A scope is global where none is given. */
 export function valueCalls(connection: Connection) {
   return {
-    /** The effective value of a key at a scope. @throws `key_not_found` when no layer gives a value. */
-    getValue: (key: string, scope?: ScopeContext) =>
-      connection.send<EffectiveValue>({ path: keyPath('values', key), query: scopeQuery(scope) }),
+    /** The effective value of a key at a scope. @throws `key_not_found` when no layer gives a value; `revision_not_reached`. */
+    getValue: (key: string, scope?: ScopeContext, { minRevision }: ReadOptions = {}) =>
+      connection.send<EffectiveValue>({ path: keyPath('values', key), query: { ...scopeQuery(scope), minRevision } }),
 
     /** The effective values of several keys at one scope, read at once; `null` where a key has none. */
-    getBatch: async (keys: readonly string[], scope?: ScopeContext): Promise<EffectiveValues> => {
+    getBatch: async (
+      keys: readonly string[],
+      scope?: ScopeContext,
+      { minRevision }: ReadOptions = {},
+    ): Promise<EffectiveValues> => {
       // No key at all would ask for every key.
       if (keys.length === 0) return { scope: scope?.scope ?? 'global', scopeId: scope?.scopeId ?? null, values: {} };
-      return connection.send({ path: '/v1/values', query: { ...scopeQuery(scope), key: keys } });
+      return connection.send({ path: '/v1/values', query: { ...scopeQuery(scope), minRevision, key: keys } });
     },
 
     /** The effective values of every key with a layer on the chain of a scope. */
-    getAll: (scope?: ScopeContext) =>
-      connection.send<EffectiveValues>({ path: '/v1/values', query: scopeQuery(scope) }),
+    getAll: (scope?: ScopeContext, { minRevision }: ReadOptions = {}) =>
+      connection.send<EffectiveValues>({ path: '/v1/values', query: { ...scopeQuery(scope), minRevision } }),
   };
 }

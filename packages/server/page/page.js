@@ -181,7 +181,7 @@ function versionItem(version) {
   details.addEventListener('toggle', () => void showDiff(details, version), { once: true });
   return element(
     'li',
-    {},
+    { 'data-version': version.version },
     element('div', { class: 'line' }, ...line),
     ...(version.comment ? [element('p', { class: 'faint' }, version.comment)] : []),
     details,
@@ -222,6 +222,16 @@ async function showHistory({ key, scope, scopeId }, before, signal) {
   find('more').hidden = next === null;
 }
 
+/** Puts the versions that came since before those that are shown; what was opened or loaded below stays as it is. */
+async function showNewVersions({ key, scope, scopeId }, signal) {
+  const newest = find('history').firstElementChild?.dataset.version;
+  const narrowed = find('only').checked ? { scope, scopeId } : {};
+  const { versions } = await read(`history/${key}`, { ...narrowed, limit: pageSize }, signal);
+  const known = versions.findIndex(({ version }) => version === newest);
+  if (known === -1) return showHistory({ key, scope, scopeId }, '', signal);
+  find('history').prepend(...versions.slice(0, known).map(versionItem));
+}
+
 async function showKey(at, signal) {
   find('detail').hidden = at.key === '';
   if (at.key === '') return;
@@ -260,9 +270,62 @@ async function show() {
   find('kind').value = at.scope;
   find('id').value = at.scopeId;
   showKind();
-  await attempt(() =>
-    Promise.all([orNothing(showScope(at, signal), clearScope), orNothing(showKey(at, signal), clearKey)]),
+  stopFollowing();
+  await attempt(async () => {
+    await Promise.all([orNothing(showScope(at, signal), clearScope), orNothing(showKey(at, signal), clearKey)]);
+    follow(at, signal);
+  });
+}
+
+// What changes while it is looked at.
+
+/** How long changes are collected before what is shown is read anew, in milliseconds. */
+const calm = 200;
+
+let stopFollowing = () => {};
+
+/** Reads anew what is shown when something changes at the scope, and when the page was out of sight or out of touch. */
+function follow(at, signal) {
+  const query = new URLSearchParams(
+    Object.entries({ scope: at.scope, scopeId: at.scopeId }).filter(([, value]) => value),
   );
+  let events;
+  let timer;
+  const refreshSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void attempt(() => refresh(at, signal)), calm);
+  };
+  const listen = () => {
+    // A browser keeps few connections to one server, so a page that nobody sees takes none.
+    events?.close();
+    events = document.hidden ? undefined : new EventSource(`v1/watch?${query}`);
+    if (events === undefined) return;
+    // What changed before it was open is told to nobody.
+    for (const name of ['open', 'commit', 'reset', 'compacted']) events.addEventListener(name, refreshSoon);
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    events?.close();
+    document.removeEventListener('visibilitychange', listen);
+  };
+  stopFollowing();
+  if (signal.aborted) return;
+  document.addEventListener('visibilitychange', listen);
+  listen();
+  stopFollowing = stop;
+}
+
+async function refresh(at, signal) {
+  const focused = document.activeElement?.getAttribute('href');
+  const work = [showScope(at, signal)];
+  if (at.key) {
+    const query = { scope: at.scope, scopeId: at.scopeId };
+    work.push(read(`explain/${at.key}`, query, signal).then(showOrigins), showNewVersions(at, signal));
+  }
+  await Promise.all(work);
+  // A link that was replaced by the same one keeps the focus.
+  const lost = document.activeElement === document.body && focused;
+  if (lost) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
 /** What is shown is right or gone: after a failure nothing of another scope or key stays. */

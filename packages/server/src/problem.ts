@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The codes with which a route refuses what it was asked, besides those that any request can meet. */
     readonly errors?: readonly ErrorCode[];
+    /** The headers that its answers bear, for the API's document. */
+    readonly answerHeaders?: Readonly<Record<string, object>>;
   }
 }
 
@@ -63,7 +65,8 @@ function titleOf(code: string): string {
 export async function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const known = fromFramework(error, request);
   const problem = toProblem(known, request.id, statusOf(known, request));
-  if (problem.status >= 500) request.log.error({ err: error, requestId: request.id }, problem.detail);
+  const isFault = problem.status >= 500 && problem.code !== 'server_closing';
+  if (isFault) request.log.error({ err: error, requestId: request.id }, problem.detail);
   if (problem.status === 503) reply.header('retry-after', '1');
   // Fastify answers some errors (a URL that it cannot read) outside the hooks that set these.
   reply.headers({ ...securityHeaders, 'x-request-id': request.id });

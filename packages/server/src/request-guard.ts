@@ -5,7 +5,7 @@ import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
 
 /**
  * Refuses a request that does not come from this machine, is for another host, has a path that two programs could read
- * differently, or is a write sent by a page of another site.
+ * differently, or is a write or the handshake of a WebSocket sent by a page of another site.
  * @throws ConfigurationError `host_not_allowed`, `invalid_path`, `invalid_request`, `cross_site`.
  */
 export function guardRequest(request: FastifyRequest): void {
@@ -57,8 +57,9 @@ function checkQuery(query: string): void {
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 function checkSite(request: FastifyRequest): void {
-  if (safeMethods.has(request.method)) return;
-  const { origin, host } = request.headers;
+  const { origin, host, upgrade } = request.headers;
+  // Browsers let a page of any site open a WebSocket and read what comes.
+  if (safeMethods.has(request.method) && upgrade === undefined) return;
   const site = request.headers['sec-fetch-site'];
   const sameOrigin = origin === undefined || origin.toLowerCase() === `http://${host ?? ''}`.toLowerCase();
   const sameSite = site === undefined || site === 'same-origin' || site === 'none';

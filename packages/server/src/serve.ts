@@ -1,18 +1,25 @@
 /** Owns the running server: database, migration, HTTP, and the order in which they start and end. */
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigurationError } from '@strata/core';
 import type { FastifyInstance } from 'fastify';
 import { isEmptyStore, seedDemo } from './demo/seed.ts';
+import type { LiveOptions } from './live/live.ts';
 import { loopbackAddress } from './loopback.ts';
 import { createServer, type ServerOptions } from './server.ts';
 import { openStore, type StoreOptions } from './store.ts';
 
 /** What `serve` takes. */
-export interface ServeOptions extends StoreOptions, Pick<ServerOptions, 'requestTimeout'> {
+export interface ServeOptions extends StoreOptions, Pick<ServerOptions, 'requestTimeout' | keyof LiveOptions> {
   /** An address of this machine. Default: 127.0.0.1. */
   readonly host?: string | undefined;
   /** Default: 7420; 0 takes a free one. */
   readonly port?: number | undefined;
+  /**
+   * How long the server goes on answering once it is told to close, in milliseconds: it is not ready (`/readyz`) and takes no new streams,
+   * so that whoever sends it requests can turn elsewhere. Default: 0.
+   */
+  readonly drainDelay?: number | undefined;
   /** How long requests under way may take once the server closes, in milliseconds. Default: 10,000. */
   readonly closeGrace?: number;
   /** Whether an embedded database without any commit is filled with the fleet demo first. Default: false. */
@@ -24,7 +31,10 @@ export interface ServeOptions extends StoreOptions, Pick<ServerOptions, 'request
 /** A server that listens. */
 export interface RunningServer {
   readonly url: string;
-  /** Accepts nothing more, finishes the requests under way, then ends the service and its database. May be called again. */
+  /**
+   * Is no longer ready and moves its streams elsewhere, accepts nothing more, finishes the requests under way, then ends the service
+   * and its database. May be called again.
+   */
   close(): Promise<void>;
 }
 
@@ -35,7 +45,7 @@ export interface RunningServer {
  *   everything that was opened is closed again then.
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
-  const { host = '127.0.0.1', port = 7420, closeGrace = 10_000, print = printLine } = options;
+  const { host = '127.0.0.1', port = 7420, closeGrace = 10_000, drainDelay = 0, print = printLine } = options;
   const address = await loopbackAddress(host);
   const logger: { onIdleError: (error: Error) => void } = { onIdleError: () => undefined };
   const store = await openStore(options, (error) => logger.onIdleError(error));
@@ -45,15 +55,24 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       await seedDemo(store.service);
       print('The store was empty and now holds the fleet demo (docs/demo.md); --no-demo leaves it empty');
     }
+    const ending = new AbortController();
     const app = createServer(store.service, {
       logger: { level: 'warn', stream: process.stderr },
       ...(options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout }),
+      heartbeatInterval: options.heartbeatInterval,
+      maxWaiting: options.maxWaiting,
+      ending: ending.signal,
     });
-    logger.onIdleError = (error) => app.log.warn({ err: error }, 'a connection to the database was lost');
+    logger.onIdleError = (error) => app.log.warn({ err: error }, 'a connection was lost');
     const url = await listen(app, address, port);
     print(`Strata listens on ${url} (${store.place})`);
     let closed: Promise<void> | undefined;
-    return { url, close: () => (closed ??= closeAll(app, closeGrace, () => store.close())) };
+    const close = async (): Promise<void> => {
+      ending.abort();
+      if (drainDelay > 0) await delay(drainDelay);
+      await closeAll(app, closeGrace, () => store.close());
+    };
+    return { url, close: () => (closed ??= close()) };
   } catch (error) {
     await store.close();
     throw error;

@@ -7,6 +7,8 @@ import fastify, { LogController, type FastifyInstance, type FastifyServerOptions
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { answerClientError } from './client-error.ts';
 import { parseJsonBody } from './json-body.ts';
+import { Live, type LiveOptions } from './live/live.ts';
+import { isHandshake, Upgrades } from './live/upgrades.ts';
 import { answerUnknownRoute } from './not-found.ts';
 import { collectRoutes } from './openapi/document.ts';
 import { bodyLimit, sendProblem } from './problem.ts';
@@ -26,14 +28,20 @@ import { schemaRoutes } from './routes/schemas.ts';
 import { scopeRoutes } from './routes/scopes.ts';
 import { tagRoutes } from './routes/tags.ts';
 import { valueRoutes } from './routes/values.ts';
+import { watchRoutes } from './routes/watch.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** What `createServer` takes besides the service. */
-export interface ServerOptions {
+export interface ServerOptions extends LiveOptions {
   /** Where the server logs what goes wrong in it, as fastify takes it. Default: nowhere. */
   readonly logger?: FastifyServerOptions['logger'];
   /** How long a request may take to arrive, in milliseconds: its headers a third of it. Default: 30,000. */
   readonly requestTimeout?: number;
+  /**
+   * Aborts when the server is about to end: from then on it is not ready, takes no new streams, and tells those who have one to connect
+   * elsewhere. Closing the server does the same.
+   */
+  readonly ending?: AbortSignal;
 }
 
 /**
@@ -62,6 +70,9 @@ export function createServer(service: ConfigurationManagementService, options: S
   app.setNotFoundHandler(answerUnknownRoute(app));
   const document = collectRoutes(app);
   for (const routes of features) app.register(routes(service));
+  const ending = endingOf(app, options.ending);
+  app.register(healthRoutes(service, ending));
+  app.register(watchRoutes(service, new Live(options, ending), new Upgrades(app)));
   app.register(openApiRoutes(document));
   app.register(pageRoutes());
   return app;
@@ -80,8 +91,14 @@ const features = [
   schemaRoutes,
   scopeRoutes,
   exportRoutes,
-  healthRoutes,
 ];
+
+/** Aborts with the signal that was given, and at the latest when the server closes. */
+function endingOf(app: FastifyInstance, given: AbortSignal | undefined): AbortSignal {
+  const closing = new AbortController();
+  app.addHook('preClose', async () => closing.abort());
+  return given === undefined ? closing.signal : AbortSignal.any([given, closing.signal]);
+}
 
 /** Bounds on what a client may hold open: a connection that says nothing, headers and bodies that trickle in. */
 function limits(requestTimeout: number) {
@@ -95,6 +112,8 @@ function limits(requestTimeout: number) {
       maxHeaderSize: 16 * 1024,
       // The guard tells what is wrong with a Host header, and Node would answer without a body.
       requireHostHeader: false,
+      // Any other protocol to switch to is left out of account, and the request answered as it is.
+      shouldUpgradeCallback: isHandshake,
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Owns `strata get`. */
 import process from 'node:process';
 import { closestName, isJsonObject, parsePath, valueAt, type JsonValue } from '@strata/core';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { suggestingKey } from '../known-keys.ts';
@@ -9,7 +9,7 @@ import { full, print } from '../output.ts';
 import { addReadScope, namedScope, readScope, type ScopeFlags } from '../scope-options.ts';
 import { printable } from '../terminal.ts';
 
-type GetFlags = ConnectionFlags & ScopeFlags & { readonly layer?: boolean };
+type GetFlags = ConnectionFlags & ScopeFlags & { readonly layer?: boolean; readonly minRevision?: number };
 
 /** Adds `strata get <key> [path]`: prints an effective value, or the part of it at a path. */
 export function addGetCommand(program: Command): void {
@@ -21,7 +21,8 @@ export function addGetCommand(program: Command): void {
   ])
     .argument('<key>', 'the key')
     .argument('[path]', 'a part of the value, written a.b[0]')
-    .option('--layer', 'only what is stored at the scope itself, without what it inherits');
+    .option('--layer', 'only what is stored at the scope itself, without what it inherits')
+    .option('--min-revision <n>', 'wait until the server knows this revision, such as that of a write', parseRevision);
   addReadScope(command).action(async (key: string, path: string | undefined, flags: GetFlags) => {
     const steps = parsePath(path ?? '$');
     const value = await readValue(key, flags);
@@ -37,8 +38,13 @@ async function readValue(key: string, flags: GetFlags): Promise<JsonValue> {
   return suggestingKey(client, key, scope, async () =>
     flags.layer === true
       ? (await client.getLayer(key, scope ?? { scope: 'global' })).value
-      : (await client.getValue(key, scope)).value,
+      : (await client.getValue(key, scope, { minRevision: flags.minRevision })).value,
   );
+}
+
+function parseRevision(text: string): number {
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a revision: a whole number.');
 }
 
 /** A text as it is, so that a script can use it; on a terminal without what would steer the terminal. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errorCatalogue } from '@strata/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pathOf, type ApiDocument } from '../../../../test/api-document.ts';
+import { openStream } from '../../../../test/event-stream.ts';
 import { startTestServer, type TestServer } from '../../../../test/http-server.ts';
 
 interface Route {
@@ -138,6 +139,10 @@ describe('a walk through the whole API', () => {
       '/icon.svg',
     ])
       await go('GET', url);
+    // A stream has no end, so this one goes over a connection of its own.
+    const stream = await openStream(`${await server.app.listen({ host: '127.0.0.1', port: 0 })}/v1/watch`);
+    stream.close();
+    seen.add('GET /v1/watch');
     await go('POST', '/v1/validate/theme', { value: 3 });
     await go('DELETE', '/v1/locks/theme?scope=global&path=colour');
     await go('POST', '/v1/rollback/theme', { toVersion: 'stable', reason: 'was better' });

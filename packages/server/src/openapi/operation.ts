@@ -47,7 +47,12 @@ export function describeRoute(route: RouteOptions, method: string, components: C
     parameters,
     ...(schema.body === undefined ? {} : { requestBody: bodyOf(schema.body, components) }),
     responses: {
-      ...successes(schema, conditional, components),
+      ...successes(
+        schema,
+        { ...(conditional ? { etag: entityTag } : {}), ...route.config?.answerHeaders },
+        conditional,
+        components,
+      ),
       ...failures(route, method, Object.keys(schema.headers?.shape ?? {}), components),
     },
   };
@@ -111,16 +116,19 @@ function bodyOf(schema: z.ZodType, components: Components): Part {
 
 const entityTag = { description: 'Names this answer; for a layer its version in quotes.', schema: { type: 'string' } };
 
-function successes({ response = {} }: RouteSchema, conditional: boolean, components: Components): Part {
+function successes({ response = {} }: RouteSchema, headers: Part, conditional: boolean, components: Components): Part {
   const described = Object.entries(response)
     .filter(([status]) => status !== 'default')
     .map(
       ([status, schema]) =>
         [status, { description: STATUS_CODES[status] ?? status, ...contentOf(schema, components) }] as const,
     );
-  if (!conditional) return Object.fromEntries(described);
-  const tagged = described.map(([status, answer]) => [status, { ...answer, headers: { etag: entityTag } }] as const);
-  return { ...Object.fromEntries(tagged), 304: { description: 'The answer that the caller holds is still right' } };
+  const headed =
+    Object.keys(headers).length === 0
+      ? described
+      : described.map(([status, answer]) => [status, { ...answer, headers }] as const);
+  if (!conditional) return Object.fromEntries(headed);
+  return { ...Object.fromEntries(headed), 304: { description: 'The answer that the caller holds is still right' } };
 }
 
 type Answer = NonNullable<RouteSchema['response']>[string];

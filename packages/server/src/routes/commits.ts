@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
+import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { scopeInput } from './scope-query.ts';
 import { versionRecord } from './version-record.ts';
 import { bodyIdempotencyKey, comment, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
@@ -54,6 +55,7 @@ export function commitRoutes(service: ConfigurationManagementService): FastifyPl
       {
         preValidation: refuseConditions,
         config: {
+          answerHeaders: writeAnswerHeaders,
           errors: [
             'invalid_key',
             'invalid_scope',
@@ -80,11 +82,11 @@ export function commitRoutes(service: ConfigurationManagementService): FastifyPl
           response: { 200: commitRecord, default: problemSchema },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const actor = actorOf(request);
         const { changes, comment: why, force: forced, idempotencyKey } = request.body;
         const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
-        return service.as(actor).commit(changes as CommitChange[], actor.id, why, options);
+        return withRevision(reply, await service.as(actor).commit(changes as CommitChange[], actor.id, why, options));
       },
     );
     done();

@@ -9,8 +9,11 @@ import { problemSchema } from '../problem.ts';
 /** How long the database may take to answer before the server counts as not ready, in milliseconds. */
 const patience = 2000;
 
-/** `GET /healthz`: the process lives. `GET /readyz`: the database answers and is migrated; else 503. */
-export function healthRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
+/**
+ * `GET /healthz`: the process lives. `GET /readyz`: the database answers and is migrated, and the server is not about to end; else 503.
+ * @param ending aborts when the server is about to end.
+ */
+export function healthRoutes(service: ConfigurationManagementService, ending: AbortSignal): FastifyPluginCallbackZod {
   return (app, _options, done) => {
     app.get(
       '/healthz',
@@ -26,13 +29,14 @@ export function healthRoutes(service: ConfigurationManagementService): FastifyPl
     app.get(
       '/readyz',
       {
-        config: { errors: ['unavailable', 'closed', 'not_migrated'] },
+        config: { errors: ['unavailable', 'closed', 'not_migrated', 'server_closing'] },
         schema: {
-          summary: 'Whether the database answers and is migrated',
+          summary: 'Whether the database answers and is migrated, and the server is not about to end',
           response: { 200: z.object({ status: z.literal('ready') }), default: problemSchema },
         },
       },
       async () => {
+        if (ending.aborted) throw new ConfigurationError('server_closing', {});
         await requireDatabase(service);
         return { status: 'ready' } as const;
       },

@@ -7,6 +7,7 @@ import { actorOf } from '../actor.ts';
 import { answerConditionally, readPrecondition } from '../etag.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
+import { writeAnswerHeaders } from '../revision-headers.ts';
 import { dryRunFlag, dryRunRecord, tagged, writeErrors } from './layers.ts';
 import { keyParams, narrowing, optionalScopeQuery, pageLimit, positiveInteger } from './scope-query.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
@@ -130,7 +131,7 @@ function addRollback(app: App, service: ConfigurationManagementService): void {
   app.post(
     '/v1/rollback/*',
     {
-      config: { errors: [...writeErrors, ...referenceErrors] },
+      config: { errors: [...writeErrors, ...referenceErrors], answerHeaders: writeAnswerHeaders },
       schema: {
         summary: "Puts an earlier version's value back, as a new version",
         params: keyParams,

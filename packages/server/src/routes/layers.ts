@@ -8,6 +8,7 @@ import { actorOf } from '../actor.ts';
 import { readPrecondition, versionTag } from '../etag.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
+import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { flag, keyParams, place, scopeQuery } from './scope-query.ts';
 import { brokenLayer } from './schemas.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
@@ -72,7 +73,7 @@ function addRead(app: App, service: ConfigurationManagementService): void {
   app.get(
     '/v1/layers/*',
     {
-      config: { errors: ['invalid_key', 'invalid_scope', 'key_not_found'] },
+      config: { errors: ['invalid_key', 'invalid_scope', 'key_not_found'], answerHeaders: writeAnswerHeaders },
       schema: {
         summary: 'The layer stored at one scope, as its current version',
         params: keyParams,
@@ -96,7 +97,7 @@ function addWrite(app: App, service: ConfigurationManagementService): void {
   app.put(
     '/v1/layers/*',
     {
-      config: { errors: writeErrors },
+      config: { errors: writeErrors, answerHeaders: writeAnswerHeaders },
       schema: {
         summary: 'Stores a layer',
         params: keyParams,
@@ -130,7 +131,7 @@ function addRemoval(app: App, service: ConfigurationManagementService): void {
     '/v1/layers/*',
     {
       preValidation: refuseBody,
-      config: { errors: [...writeErrors, 'key_not_found'] },
+      config: { errors: [...writeErrors, 'key_not_found'], answerHeaders: writeAnswerHeaders },
       schema: {
         summary: 'Removes a layer, so that the scope inherits again',
         params: keyParams,
@@ -156,8 +157,11 @@ function addRemoval(app: App, service: ConfigurationManagementService): void {
   );
 }
 
-/** Answers a version under its entity tag. */
-export function tagged<T extends { readonly version: string }>(reply: FastifyReply, version: T): T {
+/** Answers a version under its entity tag and its revision. */
+export function tagged<T extends { readonly version: string; readonly revision: number }>(
+  reply: FastifyReply,
+  version: T,
+): T {
   reply.header('etag', versionTag(version.version));
-  return version;
+  return withRevision(reply, version);
 }

@@ -125,6 +125,27 @@ describe('the page', () => {
     expect(await texts('#history .diff div')).toEqual(['− 13', '+ 14']);
   });
 
+  it('shows a change as it happens, and leaves alone what was opened', async () => {
+    const { service } = server;
+    await service.set('live', { colour: 'red' }, acme, 'ann', 'before');
+    await open('#scope=team&scopeId=red&key=live');
+    await page.locator('#history > li').waitFor();
+    await page.locator('#history summary').click();
+    await page.locator('.diff').waitFor();
+    await page.locator('#keys a[href*="key=live"]').focus();
+    await service.set('live', { colour: 'green' }, acme, 'bob', 'after');
+    await page.locator('#keys a[href*="key=live"] code', { hasText: 'green' }).waitFor();
+    await expect.poll(() => page.locator('#history > li').count()).toBe(2);
+    expect(await page.locator('tbody tr').innerText()).toContain('green');
+    expect(await texts('#history .diff div')).toEqual(['+ {"colour":"red"}']);
+    expect(await page.evaluate('document.activeElement.getAttribute("href")')).toContain('key=live');
+    // What another scope says is nothing to this one.
+    await page.evaluate('location.hash = "#scope=org&scopeId=other"');
+    await page.getByText('2 keys at org other').waitFor();
+    await service.set('live', { colour: 'blue' }, { scope: 'org', scopeId: 'other' }, 'ann');
+    await page.getByText('3 keys at org other').waitFor();
+  });
+
   it('shows markup in values, names and comments as the text that it is', async () => {
     await open('#key=hostile');
     await page.locator('tbody tr').waitFor();

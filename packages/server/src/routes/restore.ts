@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
+import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { commitRecord } from './commits.ts';
 import { requiredScopeQuery } from './scope-query.ts';
 import { bodyIdempotencyKey, comment, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
@@ -34,6 +35,7 @@ export function restoreRoutes(service: ConfigurationManagementService): FastifyP
       {
         preValidation: refuseConditions,
         config: {
+          answerHeaders: writeAnswerHeaders,
           errors: [
             'invalid_scope',
             'invalid_tag',
@@ -55,12 +57,12 @@ export function restoreRoutes(service: ConfigurationManagementService): FastifyP
           response: { 200: commitRecord, default: problemSchema },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const actor = actorOf(request);
         const { comment: why, force: forced, idempotencyKey, at, revision, tag } = request.body;
         const target = { ...given('at', at), ...given('revision', revision), ...given('tag', tag) } as RestoreTarget;
         const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
-        return service.as(actor).restore(target, request.query, actor.id, why, options);
+        return withRevision(reply, await service.as(actor).restore(target, request.query, actor.id, why, options));
       },
     );
     done();

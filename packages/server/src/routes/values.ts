@@ -1,11 +1,12 @@
 /** Owns the routes of effective values. */
 import { ConfigurationError, formatScope, parseScopeContext, type JsonValue } from '@strata/core';
-import type { ConfigurationManagementService } from '@strata/service';
+import type { ConfigurationManagementService, DatedValue, ReadOptions } from '@strata/service';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
+import { minRevisionHeaders, minRevisionQuery, readAnswerHeaders, readOptions, tellAge } from '../revision-headers.ts';
 import { keyParams, place, placeOf, scopeContextQuery } from './scope-query.ts';
 
 const effectiveValue = z.object({ key: z.string(), ...place.shape, value: z.unknown() }).meta({ id: 'EffectiveValue' });
@@ -14,7 +15,9 @@ const effectiveValues = place
   .extend({ values: z.record(z.string(), z.unknown()).describe('By key') })
   .meta({ id: 'EffectiveValues' });
 
-const severalQuery = scopeContextQuery.extend({
+const oneQuery = scopeContextQuery.extend(minRevisionQuery);
+
+const severalQuery = oneQuery.extend({
   key: z
     .union([z.array(z.string()), z.string().transform((key) => [key])])
     .optional()
@@ -37,18 +40,25 @@ function addOne(app: App, service: ConfigurationManagementService): void {
     '/v1/values/*',
     {
       onSend: answerConditionally,
-      config: { errors: ['invalid_key', 'invalid_scope', 'key_not_found'] },
+      config: {
+        errors: ['invalid_key', 'invalid_scope', 'key_not_found', 'revision_not_reached'],
+        answerHeaders: readAnswerHeaders,
+      },
       schema: {
         summary: 'The effective value of a key at a scope',
         params: keyParams,
-        querystring: scopeContextQuery,
+        querystring: oneQuery,
+        headers: minRevisionHeaders,
         response: { 200: effectiveValue, default: problemSchema },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const key = request.params['*'];
-      const value = await readValue(service.as(actorOf(request)), key, request.query);
-      return { key, ...placeOf(request.query), value };
+      const { minRevision, ...scope } = request.query;
+      const options = readOptions(request.headers, minRevision);
+      const { value, ...age } = await readValue(service.as(actorOf(request)), key, scope, options);
+      tellAge(reply, age);
+      return { key, ...placeOf(scope), value };
     },
   );
 }
@@ -58,17 +68,21 @@ function addSeveral(app: App, service: ConfigurationManagementService): void {
     '/v1/values',
     {
       onSend: answerConditionally,
-      config: { errors: ['invalid_key', 'invalid_scope'] },
+      config: { errors: ['invalid_key', 'invalid_scope', 'revision_not_reached'], answerHeaders: readAnswerHeaders },
       schema: {
         summary: 'The effective values of several keys at a scope (null where missing), or of all',
         querystring: severalQuery,
+        headers: minRevisionHeaders,
         response: { 200: effectiveValues, default: problemSchema },
       },
     },
-    async (request) => {
-      const { key: keys, ...scope } = request.query;
+    async (request, reply) => {
+      const { key: keys, minRevision, ...scope } = request.query;
       const acting = service.as(actorOf(request));
-      const values = keys === undefined ? await acting.getAll(scope) : await acting.getBatch(keys, scope);
+      const options = readOptions(request.headers, minRevision);
+      const { values, ...age } =
+        keys === undefined ? await acting.readAll(scope, options) : await acting.readBatch(keys, scope, options);
+      tellAge(reply, age);
       return { ...placeOf(scope), values: Object.fromEntries<unknown>(values) };
     },
   );
@@ -79,12 +93,13 @@ async function readValue(
   service: ConfigurationManagementService,
   key: string,
   scope: z.output<typeof scopeContextQuery>,
-): Promise<JsonValue> {
-  const value = await service.get<JsonValue>(key, scope);
-  if (value !== null) return value;
+  options: ReadOptions | undefined,
+): Promise<DatedValue<JsonValue>> {
+  const read = await service.read<JsonValue>(key, scope, options);
+  if (read.value !== null) return read;
   // The library answers null both for a stored null and for nothing; over HTTP they are 200 and 404.
   const { leaves, value: explained } = await service.explain(key, scope);
   if (leaves.length === 0)
     throw new ConfigurationError('key_not_found', { key, scope: formatScope(parseScopeContext(scope)) });
-  return explained;
+  return { ...read, value: explained };
 }
