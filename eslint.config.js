@@ -19,7 +19,7 @@ const impure = [
 ];
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/coverage/', '**/.cache/', '**/.strata/', 'test/contract/']),
+  globalIgnores(['**/dist/', '**/coverage/', '**/.cache/', '**/.strata/', '**/.cluster/', 'test/contract/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const generated = new Set(['node_modules', 'dist', 'coverage', '.git', '.cache', '.strata']);
+const generated = new Set(['node_modules', 'dist', 'coverage', '.git', '.cache', '.strata', '.cluster']);
 const binary = /\.(svg|png|ico|woff2?|gz|tsbuildinfo)$/;
 
 /** What does not belong in one file, given by its path from the root of the project. */

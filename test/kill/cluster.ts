@@ -101,15 +101,20 @@ export class Cluster {
 
   /** The process ids of the server, first its own and then those of its children; none when it does not run. */
   processes(): number[] {
-    const file = join(this.#directory, 'postmaster.pid');
-    if (!existsSync(file)) return [];
-    const main = Number(readFileSync(file, 'utf8').split('\n')[0]);
-    const children = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => parentOf(pid) === main);
-    return [main, ...children].filter(isAlive);
+    return serverProcesses(this.#directory);
   }
+}
+
+/** The process ids of the server of a directory, first its own and then those of its children; none when it does not run. */
+export function serverProcesses(directory: string): number[] {
+  const file = join(directory, 'postmaster.pid');
+  if (!existsSync(file)) return [];
+  const main = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => parentOf(pid) === main);
+  return [main, ...children].filter(isAlive);
 }
 
 function stateOf(pid: number): string[] {
@@ -125,7 +130,8 @@ function parentOf(pid: number): number {
   return Number(stateOf(pid)[1]);
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process runs; one that nobody has waited for yet does not. */
+export function isAlive(pid: number): boolean {
   const state = stateOf(pid)[0];
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
