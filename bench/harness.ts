@@ -17,10 +17,11 @@ export interface Goal {
   /** The row of the goal list. */
   readonly id: string;
   readonly subject: string;
-  readonly peer: string;
+  /** Absent for `megabytes` that are judged by themselves. */
+  readonly peer?: string;
   /**
    * `rate`: operations per second, at least so many times those of the peer. `time`: at most so many times its time. `megabytes`: at
-   * most so many more.
+   * most so many more, or so many where there is no peer.
    */
   readonly measure: 'rate' | 'time' | 'megabytes';
   readonly must: number;
@@ -103,7 +104,7 @@ export async function compare(
     unit,
     rounds,
     measured: contenders.map(({ name }) => ({ name, each: spreadOf(of(name)) })),
-    verdicts: goals.map((goal) => judge(goal, of(goal.subject), of(goal.peer))),
+    verdicts: goals.map((goal) => judge(goal, of(goal.subject), goal.peer === undefined ? undefined : of(goal.peer))),
   };
 }
 
@@ -141,8 +142,12 @@ function shuffled<T>(items: readonly T[]): T[] {
 }
 
 /** The verdict on a goal: rounds that ran next to each other are compared, so that what slowed both cancels out. */
-export function judge(goal: Goal, subject: readonly number[], peer: readonly number[]): Verdict {
-  const ratio = spreadOf(subject.map((value, round) => ratioIn(goal.measure, value, peer[round] ?? Number.NaN)));
+export function judge(goal: Goal, subject: readonly number[], peer: readonly number[] | undefined): Verdict {
+  const ratio = spreadOf(
+    peer === undefined
+      ? subject
+      : subject.map((value, round) => ratioIn(goal.measure, value, peer[round] ?? Number.NaN)),
+  );
   const reaches = (bar: number): boolean => (goal.measure === 'rate' ? ratio.median >= bar : ratio.median <= bar);
   return {
     goal,

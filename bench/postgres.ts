@@ -9,6 +9,8 @@ import pg from 'pg';
 /** A cluster that runs. */
 export interface Cluster {
   readonly version: string;
+  /** The URL of its database, for another process. */
+  readonly url: string;
   /** A pool to it; whoever asks for it ends it. */
   pool(size: number): pg.Pool;
   /** Stops it and removes its data. */
@@ -56,7 +58,8 @@ export async function startPostgres(): Promise<Cluster> {
     await server.stop();
     rmSync(directory, { recursive: true, force: true });
   };
-  return { version: await versionOf(pool(1)), pool, stop };
+  const url = `postgres://postgres:postgres@127.0.0.1:${String(port)}/postgres`;
+  return { version: await versionOf(pool(1)), url, pool, stop };
 }
 
 async function versionOf(pool: pg.Pool): Promise<string> {

@@ -81,10 +81,14 @@ function verdictTable(verdicts: readonly Verdict[]): string {
 
 function verdictRow({ goal, ratio, holds }: Verdict): string {
   const write =
-    goal.measure === 'megabytes' ? (value: number) => `${value < 0 ? '−' : '+'}${megabytes(Math.abs(value))}` : times;
+    goal.measure !== 'megabytes'
+      ? times
+      : goal.peer === undefined
+        ? megabytes
+        : (value: number) => `${value < 0 ? '−' : '+'}${megabytes(Math.abs(value))}`;
   const bar = goal.measure === 'rate' ? 'at least' : 'at most';
   return (
-    `| ${goal.id}: ${goal.subject} vs ${goal.peer}, ${goal.measure} | **${write(ratio.median)}** (${write(ratio.p10)}–${write(ratio.p90)}) ` +
+    `| ${goal.id}: ${goal.subject}${goal.peer === undefined ? '' : ` vs ${goal.peer}`}, ${goal.measure} | **${write(ratio.median)}** (${write(ratio.p10)}–${write(ratio.p90)}) ` +
     `| ${bar} ${write(goal.must)} | ${goal.stretch === undefined ? '' : `${bar} ${write(goal.stretch)}`} | ${holds === 'missed' ? '**missed**' : holds} |`
   );
 }

@@ -2,7 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const names = ['storage/hot-reads', 'storage/large-reads', 'storage/writes', 'storage/embedded'];
+const names = [
+  'storage/hot-reads',
+  'storage/large-reads',
+  'storage/writes',
+  'storage/embedded',
+  'storage/server-memory',
+  'live/cache',
+  'live/fan-out',
+];
 
 const asked = process.argv.slice(2);
 const chosen = names.filter((name) => asked.length === 0 || asked.some((prefix) => name.startsWith(prefix)));
