@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createSchema } from '../../../test/databases.ts';
 import { serve, type RunningServer, type ServeOptions } from './serve.ts';
 
@@ -81,6 +82,45 @@ describe('serve', () => {
     expect(await read(server.url, 'theme')).toBe(1);
     await server.close();
     await drop();
+  });
+
+  it('logs the loss of a connection in a line, without what the connection held', async () => {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const { host, port, user, password, database } = inject('postgres');
+    const drop = await createSchema('test_serve_log');
+    const options = '-c search_path=test_serve_log -c application_name=test_serve_log';
+    const address = `${host}:${String(port)}/${database}?options=${encodeURIComponent(options)}`;
+    const admin = new pg.Client(inject('postgres'));
+    await admin.connect();
+    try {
+      const server = await start({ databaseUrl: `postgres://${user}:${password}@${address}` });
+      await put(server.url, 'theme', 'dark');
+      const logged = (): string => written.mock.calls.map(([line]) => String(line)).join('');
+      await vi.waitFor(async () => {
+        await admin.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test_serve_log' AND state = 'idle'",
+        );
+        expect(logged()).toContain('a connection was lost');
+      });
+      const lines = logged()
+        .split('\n')
+        .filter((line) => line.includes('a connection was lost'));
+      for (const line of lines) {
+        expect(Object.keys(JSON.parse(line) as object).sort()).toEqual([
+          'hostname',
+          'level',
+          'msg',
+          'pid',
+          'problem',
+          'time',
+        ]);
+      }
+      await server.close();
+    } finally {
+      written.mockRestore();
+      await admin.end();
+      await drop();
+    }
   });
 
   it('fills a fresh embedded store with the demo when asked to, says so, and never again', async () => {

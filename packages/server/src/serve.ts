@@ -63,7 +63,8 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       maxWaiting: options.maxWaiting,
       ending: ending.signal,
     });
-    logger.onIdleError = (error) => app.log.warn({ err: error }, 'a connection was lost');
+    // The error itself carries its client, with all statements and settings.
+    logger.onIdleError = (error) => app.log.warn({ problem: explain(error) }, 'a connection was lost');
     const url = await listen(app, address, port);
     print(`Strata listens on ${url} (${store.place})`);
     let closed: Promise<void> | undefined;
