@@ -117,6 +117,11 @@ describe('the feed in a storm', () => {
         'a library reader comes back': async () => pick(libraryReaders).connect(),
         'a stream is slow': async () => pick(streams).pause(200),
         'all connections of a server are cut': async () => pick(servers).proxy.cut(),
+        'streams are cut while they are slow': async () => {
+          for (const stream of streams) if (stream instanceof SseReader) stream.pause(200);
+          await wait(60);
+          pick(servers).proxy.cut();
+        },
         'the connections of the library are cut': async () => proxy.cut(),
         'what was notified is lost': () =>
           cluster

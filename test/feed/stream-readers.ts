@@ -70,7 +70,10 @@ export class SseReader extends StreamReader {
         else this.#readEvents(response);
         response.on('close', resolve).on('error', () => undefined);
       });
-      this.#request.on('error', () => resolve());
+      this.#request.on('error', () => {
+        this.#response = undefined;
+        resolve();
+      });
     });
   }
 
@@ -78,6 +81,8 @@ export class SseReader extends StreamReader {
     this.begin();
     let rest = '';
     response.setEncoding('utf8').on('data', (text: string) => {
+      // What a connection held back when it was lost comes too late: the next one was asked for it again.
+      if (this.#response !== response) return;
       const events = `${rest}${text}`.split('\n\n');
       rest = events.pop() ?? '';
       for (const event of events) this.#takeEvent(event);
