@@ -21,8 +21,13 @@ export type Report =
   | { readonly is: 'refused'; readonly code: string; readonly message: string }
   | { readonly is: 'closed' };
 
+/** Who started this process. */
+const parent = process.ppid;
+
 /** Says it, all or nothing: a line is shorter than what a pipe takes at once. */
 export function say(report: Report): void {
+  // Left alone it would write until the disk is full. It is too busy to notice by an event that its input has ended.
+  if (process.ppid !== parent) process.exit(1);
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
