@@ -100,6 +100,17 @@ export const errorCatalogue = {
       'The schema of {key} has rules in code that this process does not hold. Write it from a process that calls registerSchema with that code.',
   },
   key_not_found: { status: 404, message: 'There is no value for {key} at {scope}.' },
+  not_permitted: {
+    status: 403,
+    message:
+      '{actor} does not have the permission {action} for {resource}. Ask an administrator of {scope} for a role that holds it.',
+  },
+  role_not_found: { status: 404, message: 'There is no role {role}. There are {roles}.' },
+  role_in_use: {
+    status: 409,
+    message: 'The role {role} is bound to {subjects}. Unbind it there before removing it.',
+  },
+  binding_not_found: { status: 404, message: 'There is no role binding {id}. List them with listRoleBindings.' },
   busy: {
     status: 503,
     message: 'The write was tried {tries} times and lost to other writers each time. Try again.',

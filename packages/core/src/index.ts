@@ -58,6 +58,30 @@ export {
   type TracedValue,
 } from './merge.ts';
 export { formatPath, isWithin, parsePath, type Path } from './path.ts';
+export {
+  authorityChains,
+  builtInRoles,
+  grantsOf,
+  isGranted,
+  isGrantedForSome,
+  isPermitted,
+  isSubject,
+  parseEffect,
+  parseKeyGlob,
+  parsePermission,
+  parseRole,
+  parseRoleName,
+  parseSubject,
+  permissions,
+  type Grant,
+  type Permission,
+  type PermissionResource,
+  type PermittedActor,
+  type RoleBinding,
+  type RoleBindingInput,
+  type RoleDefinition,
+  type RoleSubject,
+} from './permission.ts';
 export { isPropertywise } from './propertywise.ts';
 export { defaultOf, defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';
 export {

@@ -4,13 +4,14 @@ import { ConfigurationError, parseId } from '@strata/core';
 /** Who acts, with what is known of the request: goes into the audit log. */
 export interface Actor {
   readonly id: string;
+  /** What the host calls this user's roles: role bindings can name them as a group. */
   readonly roles?: readonly string[];
   readonly ip?: string;
   readonly userAgent?: string;
   readonly requestId?: string;
 }
 
-/** The actor of calls that name none. */
+/** The actor of calls that name none, and of what a process does by itself. */
 export const systemActor: Actor = Object.freeze({ id: 'system' });
 
 /**
@@ -21,21 +22,47 @@ export function actorOf(bound: Actor | undefined, id: string | undefined): Actor
   return id === undefined ? (bound ?? systemActor) : userOf(bound, id);
 }
 
-/** The actor of a call that has to name its user. @throws ConfigurationError `invalid_argument` as `actorOf`, also without a user id. */
+/**
+ * The actor of a call that has to name its user. The roles of the bound actor are not lent to another user. `system` is the process
+ * itself only where no actor is bound: nobody becomes it by being called so.
+ * @throws ConfigurationError `invalid_argument` as `actorOf`, also without a user id.
+ */
 export function userOf(bound: Actor | undefined, id: string): Actor {
-  return { ...bound, id: parseId(id, 'userId') };
+  if (bound?.id === id) return bound;
+  const named = parseId(id, 'userId');
+  if (bound === undefined) return named === systemActor.id ? systemActor : Object.freeze({ id: named });
+  const { roles: _roles, ...request } = bound;
+  return Object.freeze({ ...request, id: named });
 }
 
 /**
  * Checks an actor to bind.
- * @throws ConfigurationError `invalid_argument` for an id that is none, or for request data that is not text.
+ * @throws ConfigurationError `invalid_argument` for an id that is none, for roles that are no list of texts, or for request data that is
+ *   not text.
  */
 export function parseActor(input: unknown): Actor {
-  const actor = typeof input === 'object' && input !== null ? (input as Actor) : { id: input as string };
+  const given = typeof input === 'object' && input !== null ? (input as Actor) : { id: input as string };
+  return Object.freeze({
+    id: parseId(given.id, 'userId'),
+    ...(given.roles === undefined ? {} : { roles: parseRoles(given.roles) }),
+    ...parseRequest(given),
+  });
+}
+
+function parseRoles(input: unknown): readonly string[] {
+  if (!Array.isArray(input)) throw new ConfigurationError('invalid_argument', { argument: 'roles', problem: 'give a list' });
+  return Object.freeze(input.map((role) => parseId(role, 'roles')));
+}
+
+function parseRequest(given: Actor): Omit<Actor, 'id' | 'roles'> {
+  const request: Partial<Record<'ip' | 'userAgent' | 'requestId', string>> = {};
   for (const name of ['ip', 'userAgent', 'requestId'] as const) {
-    const text: unknown = actor[name];
-    if (text === undefined || (typeof text === 'string' && text.isWellFormed() && !text.includes('\u0000'))) continue;
-    throw new ConfigurationError('invalid_argument', { argument: name, problem: 'give a text without U+0000' });
+    const text: unknown = given[name];
+    if (text === undefined) continue;
+    if (typeof text !== 'string' || !text.isWellFormed() || text.includes('\u0000')) {
+      throw new ConfigurationError('invalid_argument', { argument: name, problem: 'give a text without U+0000' });
+    }
+    request[name] = text;
   }
-  return userOf(actor, actor.id);
+  return request;
 }

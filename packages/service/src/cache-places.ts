@@ -52,7 +52,8 @@ function lookUpExplicit<Entry>(places: KeyPlaces<Entry>, scope: ScopeContext): E
   return places.explicit.get(explicitName(scope.scope, scope));
 }
 
-function isExplicit({ organizationId, teamId }: ScopeContext): boolean {
+/** Whether parents are named for a scope, in place of the registered ones. */
+export function isExplicit({ organizationId, teamId }: ScopeContext): boolean {
   return organizationId !== undefined || teamId !== undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Owns the cache of effective values in this process: what may be served from it, and until when. */
 import type { JsonValue, ScopeContext, ScopeRef, ScopeRequest } from '@strata/core';
-import { entriesIn, isEmpty, lookUp, newKeyPlaces, place, type KeyPlaces } from './cache-places.ts';
+import type { Guarded } from './access-control.ts';
+import { entriesIn, isEmpty, isExplicit, lookUp, newKeyPlaces, place, type KeyPlaces } from './cache-places.ts';
 import { jsonSize } from './json-size.ts';
 
 /**
@@ -14,9 +15,8 @@ class Cell {
   seen = 0;
 }
 
-/** A cached effective value. */
-export interface CacheEntry {
-  readonly key: string;
+/** A cached effective value. Who may read it holds for as long as the value does: both are of one snapshot. */
+export interface CacheEntry extends Guarded {
   readonly request: ScopeRequest;
   /** `null` when no layer gives a value. */
   readonly value: JsonValue;
@@ -43,8 +43,10 @@ export interface Provenance {
   readonly key: string;
   /** Every scope that the value inherits along. */
   readonly chain: readonly ScopeRef[];
-  /** Teams beside the chain whose parents decided which team is on it. */
+  /** Teams beside the chain whose parents decided which team is on it, or who may read it. */
   readonly beside?: readonly ScopeRef[];
+  /** The chains on all of which a reader has to be permitted. Default: the chain, unless parents were named for it. */
+  readonly authority?: CacheEntry['authority'];
 }
 
 /** What else holds for a value that another process read. */
@@ -221,6 +223,10 @@ export class EffectiveValueCache {
     this.#add({
       key,
       request,
+      authority: from.authority ?? (isExplicit(request) ? undefined : [from.chain]),
+      claims: undefined,
+      permitted: undefined,
+      permittedBy: undefined,
       value,
       promise: undefined,
       revision,

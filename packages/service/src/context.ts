@@ -1,5 +1,6 @@
 /** Owns what all features of one service share. */
-import { ConfigurationError, type Cursor, type JsonValue, type ScopeRequest } from '@strata/core';
+import { ConfigurationError, type Cursor, type JsonValue, type ScopeRef, type ScopeRequest } from '@strata/core';
+import type { AccessControl } from './access-control.ts';
 import type { CacheEntry, EffectiveValueCache } from './cache.ts';
 import type { ChainMemory } from './chains.ts';
 import type { CommitHistory } from './commit-history.ts';
@@ -9,7 +10,8 @@ import type { HeadMemory } from './heads.ts';
 import type { Lane } from './lane.ts';
 import type { Revisions } from './revisions.ts';
 import type { RuleBook } from './rules.ts';
-import type { ReadMark, SharedCacheStats, SnapshotRead } from './shared-values.ts';
+import type { ReadMark, SharedCacheStats, SharedValue, SnapshotRead } from './shared-values.ts';
+import type { Progress } from './store/counter.ts';
 import type { FeedPage, FeedRecord } from './store/feed.ts';
 
 /** Where writes of values wait for their step; see `CommitQueue`. */
@@ -48,7 +50,7 @@ export interface WakeUpCall {
 export interface SharedCache {
   readonly stats: SharedCacheStats;
   readonly mark: ReadMark;
-  find(keys: readonly string[], request: ScopeRequest): Promise<Map<string, JsonValue>>;
+  find(keys: readonly string[], request: ScopeRequest): Promise<Map<string, SharedValue>>;
   offer(read: SnapshotRead, mark: ReadMark): void;
   forget(matches: (key: string) => boolean, entries: readonly CacheEntry[]): void;
 }
@@ -67,6 +69,10 @@ export interface Loaded {
   readonly revision: number;
   /** The time of the monotonic clock since which any of them may have changed unnoticed. */
   readonly since: number;
+  /** The chains on all of which a reader has to be permitted; undefined where they were not looked up, as nobody was to be asked. */
+  readonly authority: readonly (readonly ScopeRef[])[] | undefined;
+  /** The counter of the snapshot that was read; undefined where nothing was. */
+  readonly progress: Pick<Progress, 'revision' | 'rulesRevision'> | undefined;
 }
 
 /** What all features of one service share. */
@@ -75,6 +81,8 @@ export interface Context {
   /** Whether the adapter is the service's own, to be closed with it. */
   readonly ownsDatabase: boolean;
   readonly environment: string;
+  /** Who may do what. */
+  readonly access: AccessControl;
   /** Absent when the cache is turned off. */
   readonly cache: EffectiveValueCache | undefined;
   /** Both absent without a cache in Redis. */

@@ -1,5 +1,6 @@
 /** Owns the making of a service: which parts it has and how they know each other. */
 import { ConfigurationError, parseId } from '@strata/core';
+import { AccessControl, type Authorize } from './access-control.ts';
 import { EffectiveValueCache } from './cache.ts';
 import { ChainMemory } from './chains.ts';
 import { CommitHistory } from './commit-history.ts';
@@ -21,6 +22,14 @@ import { WakeUp } from './wake-up.ts';
 
 /** What `createConfigurationService` takes besides the database. */
 export interface ServiceOptions {
+  /**
+   * Decides on every operation, reads and watches included: `(actor, action, resource)`, with the permission that it needs as action. Only
+   * `true`, or a promise of it, allows. Where roles are bound in the store, these have to allow it too. Default: they alone decide; while
+   * there is none, everything is allowed.
+   */
+  readonly authorize?: Authorize;
+  /** How long `authorize` may take before the operation is refused, in milliseconds. Default: 5,000. */
+  readonly authorizeTimeout?: number;
   /** Whether effective values are kept in memory, and shared in Redis where there is one. Default: true. */
   readonly cacheEnabled?: boolean;
   /** How long after it was read a value may be served from memory or Redis, in seconds, however right it seems. Default: 300. */
@@ -57,6 +66,8 @@ export interface ServiceOptions {
 }
 
 const optionNames: ReadonlySet<string> = new Set<keyof ServiceOptions>([
+  'authorize',
+  'authorizeTimeout',
   'cacheEnabled',
   'cacheTtl',
   'cacheMaxEntries',
@@ -88,6 +99,8 @@ export function createConfigurationService(
     cacheMaxBytes = 64 * 1024 * 1024,
     redis,
     usage = false,
+    authorize,
+    authorizeTimeout = 5000,
     pollInterval = 1000,
     listen = true,
     prepare = true,
@@ -102,6 +115,7 @@ export function createConfigurationService(
     db,
     ownsDatabase: !isDatabase(poolOrDatabase),
     environment,
+    access: new AccessControl({ environment, authorize, timeoutMs: authorizeTimeout, isFollowed: cacheEnabled }),
     cache,
     shared:
       cache === undefined || redis === undefined || history === undefined
@@ -153,13 +167,15 @@ function checkOptions(options: ServiceOptions): void {
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name)) refuse(name, `there is no such option; there are ${[...optionNames].join(', ')}`);
   }
-  for (const name of ['cacheTtl', 'cacheMaxEntries', 'cacheMaxBytes', 'pollInterval'] as const) {
+  for (const name of ['cacheTtl', 'cacheMaxEntries', 'cacheMaxBytes', 'pollInterval', 'authorizeTimeout'] as const) {
     const value = options[name];
     if (value !== undefined && !(Number.isFinite(value) && value > 0))
       refuse(name, `give a number above 0, not ${String(value)}`);
   }
   if (!Number.isInteger(options.cacheMaxEntries ?? 1)) refuse('cacheMaxEntries', 'give a whole number');
-  const { listen, onWarning, redis, usage } = options;
+  const { authorize, listen, onWarning, redis, usage } = options;
+  // A hook that is there by name only would let everyone in.
+  if ('authorize' in options && typeof authorize !== 'function') refuse('authorize', 'give a function, or leave it out');
   if (redis !== undefined) checkRedisClient(redis);
   if (usage !== undefined && typeof usage !== 'boolean') parseId(usage, 'usage');
   if (listen !== undefined && typeof listen !== 'boolean' && !/^postgres(ql)?:\/\//.test(listen))

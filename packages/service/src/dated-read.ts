@@ -8,6 +8,8 @@ import {
   type ScopeContext,
   type ScopeRequest,
 } from '@strata/core';
+import type { Answer } from './access-control.ts';
+import type { Actor } from './actor.ts';
 import type { CacheEntry } from './cache.ts';
 import { begin, type Context, type Loaded } from './context.ts';
 import {
@@ -23,23 +25,42 @@ import {
   type ReadOptions,
 } from './read-age.ts';
 import { load, loadShared } from './read.ts';
+import { isPermittedBefore, mayHave, mayServe, permittedKeys, refusal } from './read-access.ts';
 
 /** The effective value of a key; null when no layer gives one. */
 export function get(
   context: Context,
+  actor: Actor,
   key: string,
   scope: ScopeContext | undefined,
   options: ReadOptions | undefined,
 ): Promise<JsonValue> {
-  if (options !== undefined) return read(context, key, scope, options).then(({ value }) => value);
+  if (options !== undefined) return read(context, actor, key, scope, options).then(({ value }) => value);
   const cached = find(context, key, scope);
-  if (cached !== undefined) return (cached.promise ??= Promise.resolve(cached.value));
-  return readMissing(context, key, scope, {}).then(({ value }) => value);
+  if (cached !== undefined) {
+    const answer = context.access.answerFor(actor, cached);
+    if (answer === true) return (cached.promise ??= Promise.resolve(cached.value));
+    if (answer !== undefined) return serveIf(answer, actor, cached);
+  }
+  return readMissing(context, actor, key, scope, {}).then(({ value }) => value);
 }
 
-/** What `get` would answer from memory; undefined when it is not there. */
-export function peek(context: Context, key: string, scope: ScopeContext | undefined): JsonValue | undefined {
-  return find(context, key, scope)?.value;
+async function serveIf(answer: Answer | Promise<Answer>, actor: Actor, cached: CacheEntry): Promise<JsonValue> {
+  const settled = await answer;
+  if (settled === true) return cached.value;
+  throw refusal(actor, cached, settled);
+}
+
+/** What `get` would answer from memory; undefined when it is not there, or when who may read it is not known at once. */
+export function peek(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeContext | undefined,
+): JsonValue | undefined {
+  const cached = find(context, key, scope);
+  if (cached === undefined) return undefined;
+  return context.access.answerFor(actor, cached) === true ? cached.value : undefined;
 }
 
 /** What may be served from memory: while the database is away, also what has outlived its time. */
@@ -51,17 +72,21 @@ function find({ cache, closed, feed }: Context, key: string, scope: ScopeContext
 /** The effective value of a key with its age. */
 export async function read(
   context: Context,
+  actor: Actor,
   key: string,
   scope: ScopeContext | undefined,
   options: ReadOptions,
 ): Promise<DatedValue<JsonValue>> {
   const { minRevision } = parseReadOptions(options);
-  return heldValue(context, key, scope, minRevision) ?? readMissing(context, key, scope, options);
+  return (
+    (await heldValue(context, actor, key, scope, minRevision)) ?? readMissing(context, actor, key, scope, options)
+  );
 }
 
 /** The effective values of several keys at one scope; what is not in memory is read in one query. */
 export async function readBatch(
   context: Context,
+  actor: Actor,
   keys: readonly string[],
   scope: ScopeContext | undefined,
   options: ReadOptions,
@@ -74,13 +99,13 @@ export async function readBatch(
   const parsed = [...new Set(keys)].map(parseKey);
   const found = new Map<string, DatedValue<JsonValue>>();
   for (const key of parsed) {
-    const held = heldValue(context, key, request, limits.minRevision);
+    const held = await heldValue(context, actor, key, request, limits.minRevision);
     if (held !== undefined) found.set(key, held);
   }
   const missing = parsed.filter((key) => !found.has(key));
   if (missing.length > 0) {
-    const read = await readAll(context, missing, request, limits);
-    for (const key of missing) found.set(key, read(key));
+    const read = await readAll(context, actor, missing, request, limits);
+    for (const key of missing) found.set(key, await read(key));
   }
   return together(
     context,
@@ -89,17 +114,22 @@ export async function readBatch(
   );
 }
 
-/** The effective values of every key with a layer on the chain of a scope, by key; null where the layers leave nothing. */
+/** The effective values of every key with a layer on the chain of a scope that the actor may read, by key; null where the layers leave nothing. */
 export async function readEvery(
   context: Context,
+  actor: Actor,
   scope: ScopeContext | undefined,
   options: ReadOptions,
 ): Promise<DatedValues<JsonValue>> {
   begin(context);
   const request = parseScopeContext(scope);
   const limits = parseReadOptions(options);
-  const loaded = await loadNewEnough(context, limits, () => load(context, undefined, request));
-  return { values: new Map([...loaded.values].sort(([a], [b]) => (a < b ? -1 : 1))), ...ageOfLoaded(loaded) };
+  const isChecked = await isPermittedBefore(context, actor, undefined, request);
+  const loaded = await loadPermitted(context, actor, undefined, request, limits, isChecked, () =>
+    load(context, undefined, request),
+  );
+  const keys = await permittedKeys(context, actor, [...loaded.values.keys()].sort(), loaded);
+  return { values: new Map(keys.map((key) => [key, loaded.values.get(key) ?? null])), ...ageOfLoaded(loaded) };
 }
 
 /** Several ages as one: the revision of the newest, so that it can be passed on, and the age of the oldest. */
@@ -117,40 +147,50 @@ function together(context: Context, ages: readonly ReadAge[], values: Map<string
 /** Reads several keys; where the database is away, from memory. Answers how to get at each. */
 async function readAll(
   context: Context,
+  actor: Actor,
   keys: readonly string[],
   request: ScopeRequest,
   limits: ReadLimits,
-): Promise<(key: string) => DatedValue<JsonValue>> {
+): Promise<(key: string) => DatedValue<JsonValue> | Promise<DatedValue<JsonValue>>> {
+  const isChecked = await isPermittedBefore(context, actor, keys, request);
   try {
-    const loaded = await loadNewEnough(context, limits, () => loadFrom(context, keys, request, limits));
+    const loaded = await loadPermitted(context, actor, keys, request, limits, isChecked, () =>
+      loadFrom(context, keys, request, limits),
+    );
     return (key) => ({ value: loaded.values.get(key) ?? null, ...ageOfLoaded(loaded) });
   } catch (error) {
-    const outlived = new Map(keys.map((key) => [key, outlivedValue(context, key, request, limits, error)]));
-    return (key) => outlived.get(key) ?? outlivedValue(context, key, request, limits, error);
+    return (key) => outlivedValue(context, isChecked ? undefined : actor, key, request, limits, error);
   }
 }
 
 /** What memory holds of a key, if it may be served and is of `minRevision` or later. */
-function heldValue(
+async function heldValue(
   context: Context,
+  actor: Actor,
   key: string,
   scope: ScopeContext | undefined,
   minRevision: number,
-): DatedValue<JsonValue> | undefined {
+): Promise<DatedValue<JsonValue> | undefined> {
   const entry = find(context, key, scope);
   if (entry === undefined) return undefined;
   const age = ageOfHeld(context, entry.revision);
-  return age.revision < minRevision ? undefined : { value: entry.value, ...age };
+  if (age.revision < minRevision || !(await mayServe(context, actor, entry))) return undefined;
+  return { value: entry.value, ...age };
 }
 
-/** What memory holds of a key although its time has passed, since the database is away. @throws what was not an outage, or left nothing to serve. */
-function outlivedValue(
+/**
+ * What memory holds of a key although its time has passed, since the database is away.
+ * @param actor who has to be permitted to read it; absent where that was found before.
+ * @throws what was not an outage, or left nothing to serve.
+ */
+async function outlivedValue(
   context: Context,
+  actor: Actor | undefined,
   key: string,
   request: ScopeRequest,
   { minRevision }: ReadLimits,
   error: unknown,
-): DatedValue<JsonValue> {
+): Promise<DatedValue<JsonValue>> {
   if (!isConfigurationError(error, 'unavailable')) throw error;
   // The feed finds out whether the database is away for everyone.
   if (context.feed.outage === undefined) context.feed.wake();
@@ -158,12 +198,14 @@ function outlivedValue(
   if (entry === undefined) throw error;
   const age = ageOfHeld(context, entry.revision, true);
   if (age.revision < minRevision) throw error;
+  if (actor !== undefined && !(await mayServe(context, actor, entry))) throw error;
   return { value: entry.value, ...age };
 }
 
 /** Reads what is not in memory, or not new enough there. */
 async function readMissing(
   context: Context,
+  actor: Actor,
   key: string,
   scope: ScopeContext | undefined,
   options: ReadOptions,
@@ -172,11 +214,34 @@ async function readMissing(
   const parsed = parseKey(key);
   const request = parseScopeContext(scope);
   const limits = parseReadOptions(options);
+  const isChecked = await isPermittedBefore(context, actor, [parsed], request);
   try {
-    const loaded = await loadNewEnough(context, limits, () => loadTogether(context, parsed, request, limits));
+    const loaded = await loadPermitted(context, actor, [parsed], request, limits, isChecked, () =>
+      loadTogether(context, parsed, request, limits),
+    );
     return { value: loaded.values.get(parsed) ?? null, ...ageOfLoaded(loaded) };
   } catch (error) {
-    return outlivedValue(context, parsed, request, limits, error);
+    return outlivedValue(context, isChecked ? undefined : actor, parsed, request, limits, error);
+  }
+}
+
+/**
+ * Loads what an actor may read. What was loaded while nobody was to be asked does not tell who may read it, and is loaded again.
+ * @param keys absent for all.
+ * @param isChecked whether the actor was found to be permitted already.
+ */
+async function loadPermitted(
+  context: Context,
+  actor: Actor,
+  keys: readonly string[] | undefined,
+  request: ScopeRequest,
+  limits: ReadLimits,
+  isChecked: boolean,
+  loadOnce: () => Promise<Loaded>,
+): Promise<Loaded> {
+  for (;;) {
+    const loaded = await loadNewEnough(context, limits, loadOnce);
+    if (isChecked || (await mayHave(context, actor, keys, request, loaded))) return loaded;
   }
 }
 
@@ -227,7 +292,8 @@ async function loadTogether(context: Context, key: string, request: ScopeRequest
     const entry = cache.find(key, request);
     const revision = Math.max(entry?.revision ?? 0, context.feed.revision ?? 0);
     if (entry !== undefined && revision >= limits.minRevision) {
-      return { values: new Map([[key, entry.value]]), revision, since };
+      const { authority } = entry;
+      return { values: new Map([[key, entry.value]]), revision, since, authority, progress: undefined };
     }
   }
   const flight = flights.get(name);

@@ -103,12 +103,13 @@ export class Feed {
   /** Sets where to follow from: the revision of the first read that ends. One that began earlier and ends later is not kept. */
   follow(revision: number): void {
     if (this.#cursor !== undefined) return;
-    const { cache, history } = this.#context();
+    const { access, cache, history } = this.#context();
     const start = history === undefined ? revision : Math.max(0, revision - lookBack);
     this.#since = revision;
     history?.begin(revision);
     this.#moveTo({ revision: start, commit: undefined });
     this.#log.begin(start);
+    access.follow(start);
     cache?.everythingChanged(start);
     if (history !== undefined) this.wake();
   }
@@ -196,7 +197,7 @@ export class Feed {
 
   /** Follows all commits there are. */
   async #catchUp(): Promise<void> {
-    const { cache, history, revisions } = this.#context();
+    const { access, cache, history, revisions } = this.#context();
     for (let skipped = 0; cache !== undefined || this.#readers.size > 0 || revisions.isAwaited;) {
       const from = this.#cursor;
       if (from === undefined) return;
@@ -221,6 +222,7 @@ export class Feed {
         this.#moveTo(page.tip);
         this.#log.begin(page.tip.revision);
         this.#beginHistory(page.tip);
+        access.changed(page.tip.revision);
         cache?.everythingChanged(page.tip.revision);
         skipped = 0;
       }
@@ -251,15 +253,17 @@ export class Feed {
 
   /** Goes on from the end of a store that no longer has what came after the cursor; one that was reset is another store altogether. */
   #restart(tip: Cursor, loss: Loss): void {
-    const { cache, chains, ruleBook, memory } = this.#context();
+    const { access, cache, chains, ruleBook, memory } = this.#context();
     this.#moveTo(tip);
     this.#log.begin(tip.revision);
     this.#beginHistory(tip);
     if (loss === 'compacted') {
+      access.changed(tip.revision);
       cache?.everythingChanged(tip.revision);
       return;
     }
     this.#epoch += 1;
+    access.reset(tip.revision);
     cache?.reset(tip.revision);
     chains.reset();
     ruleBook.reset();
@@ -312,9 +316,11 @@ export function lossOf({ tip, base, records }: FeedPage, { revision, commit }: C
   return records.every((record, index) => record.revision === revision + 1 + index) ? undefined : 'compacted';
 }
 
-function note({ cache, environment: own }: Context, record: FeedRecord): void {
+function note({ access, cache, environment: own }: Context, record: FeedRecord): void {
   const { operation, environment, about, revision } = record;
-  if (cache === undefined || environment !== own) return;
+  if (environment !== own) return;
+  if (operation === 'role' || operation === 'binding') access.changed(revision);
+  if (cache === undefined) return;
   for (const { key, scope, scopeId } of record.layers) cache.layerChanged(key, { scope, scopeId }, revision);
   if (operation === 'schema' && about.key !== null) cache.definitionChanged(about.key, revision);
   else if ((operation === 'scope' || operation === 'scope-removal') && about.scope !== null) {

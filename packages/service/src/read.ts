@@ -1,5 +1,6 @@
 /** Owns reading effective values from where processes share them, and from the database in one query. */
 import {
+  authorityChains,
   mergeLayers,
   parseScopeContext,
   resolveChain,
@@ -11,6 +12,9 @@ import {
   type ScopeRequest,
   type ScopeRef,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
+import type { Actor } from './actor.ts';
+import { isExplicit } from './cache-places.ts';
 import { begin, type Context, type Loaded } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
 import { readChain, readLayers, type ChainRead, type Layer } from './store/layers.ts';
@@ -19,10 +23,12 @@ import type { Head } from './store/settings.ts';
 /** The scopes that a read at a scope inherits along. */
 export async function getScopeChain(
   context: Context,
+  actor: Actor,
   scope: ScopeContext | undefined,
 ): Promise<{ scope: ConfigScope; scopeId: string | null }[]> {
   begin(context);
   const request = parseScopeContext(scope);
+  await requirePermission(context, actor, 'read', request, 'list');
   const { links } = await readLayers(context.db, context.environment, [], request);
   return resolveChain(request, links).map((at) => ({
     scope: at.scope,
@@ -32,18 +38,23 @@ export async function getScopeChain(
 
 /** Takes what the processes of this store share, and reads the rest. */
 export async function loadShared(context: Context, keys: readonly string[], request: ScopeRequest): Promise<Loaded> {
-  const { shared, feed } = context;
-  if (shared === undefined) return load(context, keys, request);
+  const { access, shared, feed } = context;
+  // What is shared does not tell who may read a value for which parents were named.
+  if (shared === undefined || (isExplicit(request) && !access.isOpen)) return load(context, keys, request);
   const found = await shared.find(keys, request);
-  const known = { values: found, revision: feed.revision ?? 0, since: feed.contact };
+  const values = new Map([...found].map(([key, { value }]) => [key, value]));
+  const authority = isExplicit(request) ? undefined : [...found.values()].map(({ chain }) => chain);
+  const known = { values, revision: feed.revision ?? 0, since: feed.contact, authority, progress: undefined };
   const missing = keys.filter((key) => !found.has(key));
   if (missing.length === 0) return known;
-  const { values, revision, since } = await load(context, missing, request);
-  if (found.size === 0) return { values, revision, since };
+  const loaded = await load(context, missing, request);
+  if (found.size === 0) return loaded;
   return {
-    values: new Map([...found, ...values]),
-    revision: Math.max(revision, known.revision),
-    since: Math.min(since, known.since),
+    values: new Map([...values, ...loaded.values]),
+    revision: Math.max(loaded.revision, known.revision),
+    since: Math.min(loaded.since, known.since),
+    authority: authority === undefined || loaded.authority === undefined ? undefined : [...authority, ...loaded.authority],
+    progress: loaded.progress,
   };
 }
 
@@ -53,7 +64,7 @@ export async function load(
   keys: readonly string[] | undefined,
   request: ScopeRequest,
 ): Promise<Loaded> {
-  const { cache, shared } = context;
+  const { access, cache, shared } = context;
   for (;;) {
     const since = performance.now();
     const forgotten = cache?.forgotten;
@@ -62,48 +73,54 @@ export async function load(
     context.feed.follow(read.revision);
     const rules = await context.ruleBook.at(context.db, read);
     if (rules.revision !== read.rulesRevision) continue;
+    await access.at(context.db, read);
     const values = effectiveValues(keys, read, rules);
-    const { chain, beside, revision } = read;
-    if (cache === undefined || keys === undefined) return { values, revision, since };
+    const { chain, beside, revision, authority } = read;
+    const loaded: Loaded = { values, revision, since, authority, progress: read };
+    if (cache === undefined || keys === undefined) return loaded;
     // What was read before somebody asked to forget it is read again.
     if (cache.forgotten !== forgotten) continue;
     if (read.commit !== undefined) context.history?.saw(revision, read.commit);
-    const kept = [...values].map(([key, value]) => cache.keep(key, request, value, revision, { key, chain, beside }));
+    const from = { chain, beside, authority };
+    const kept = [...values].map(([key, value]) => cache.keep(key, request, value, revision, { key, ...from }));
     if (!kept.every(Boolean)) continue;
     if (mark !== undefined) shared?.offer({ ...read, values, request, rules }, mark);
-    return { values, revision, since };
+    return loaded;
   }
 }
 
-interface AlongChain extends ChainRead {
+interface AlongChain extends ChainRead, Pick<Loaded, 'authority'> {
   readonly chain: readonly ScopeRef[];
-  /** Teams beside the chain whose parents decided which team is on it. */
+  /** Teams beside the chain whose parents decided which team is on it, or who may read it. */
   readonly beside: readonly ScopeRef[];
 }
 
 /** Reads the layers along the chain of a scope: a remembered one if it still holds in what was read, else one looked up with them. */
 async function readAlongChain(
-  { db, environment, chains, shared }: Context,
+  { access, db, environment, chains, shared }: Context,
   keys: readonly string[] | undefined,
   request: ScopeRequest,
 ): Promise<AlongChain> {
-  const known = chains.find(request);
+  const explicit = isExplicit(request);
+  // Whoever has to be permitted has to be so by registered links, whatever parents are named.
+  const known = explicit && !access.isOpen ? undefined : chains.find(request);
   if (known !== undefined) {
     const { chain, decisionRevision } = known;
     const read = await readChain(db, environment, keys, chain, shared !== undefined);
-    if ((decisionRevision ?? read.decisionRevision) === read.decisionRevision) return { ...read, chain, beside: [] };
+    if ((decisionRevision ?? read.decisionRevision) === read.decisionRevision)
+      return { ...read, chain, beside: [], authority: explicit ? undefined : [chain] };
     chains.moveTo(read.decisionRevision);
   }
   const read = await readLayers(db, environment, keys, request, shared !== undefined);
   const chain = resolveChain(request, read.links);
   chains.remember(request, chain, read.decisionRevision);
   const layers = read.heads.flatMap((head) => (head.value === undefined ? [] : { ...head, value: head.value }));
-  return { ...read, chain, beside: teamsBeside(request, chain, read.links), layers };
+  const beside = explicit ? teamsBeside(request, chain, read.links) : [];
+  return { ...read, chain, beside, authority: authorityChains(request, read.links), layers };
 }
 
-/** With an explicit org, a user inherits from a team of that org: which one it is depends on the parents of all the user's teams. */
+/** With explicit parents, the parents of all the user's teams decide: from which team of an org a user inherits, and whose user it is. */
 function teamsBeside(request: ScopeRequest, chain: readonly ScopeRef[], links: readonly ScopeLink[]): ScopeRef[] {
-  if (request.scope !== 'user' || request.organizationId === undefined || request.teamId !== undefined) return [];
   return links
     .filter(({ child, parent }) => sameScope(child, request) && parent.scope === 'team')
     .map(({ parent }) => parent)

@@ -1,6 +1,6 @@
 /** Owns the cache that the processes of a store share in Redis: asking it, filling it, and doing without it. */
 import { randomUUID } from 'node:crypto';
-import type { JsonValue, ScopeRequest } from '@strata/core';
+import type { ScopeRequest } from '@strata/core';
 import type { CacheEntry } from './cache.ts';
 import { CircuitBreaker, started } from './circuit-breaker.ts';
 import type { Context, SharedCache } from './context.ts';
@@ -11,6 +11,7 @@ import {
   SharedValues,
   type ReadMark,
   type SharedCacheStats,
+  type SharedValue,
   type SharedValueParts,
   type SnapshotRead,
 } from './shared-values.ts';
@@ -61,8 +62,8 @@ export class RedisCache implements SharedCache {
   }
 
   /** The values of those keys that are there and may be served; they are in this process's memory then. Never rejects. */
-  async find(keys: readonly string[], request: ScopeRequest): Promise<Map<string, JsonValue>> {
-    const found = new Map<string, JsonValue>();
+  async find(keys: readonly string[], request: ScopeRequest): Promise<Map<string, SharedValue>> {
+    const found = new Map<string, SharedValue>();
     const codec = this.#currentCodec();
     if (codec !== undefined && this.#context().history?.followed !== undefined) {
       const names = keys.map((key) => codec.nameOf(key, request));
@@ -88,10 +89,10 @@ export class RedisCache implements SharedCache {
     text: string | null,
     key: string,
     request: ScopeRequest,
-  ): JsonValue | undefined {
+  ): SharedValue | undefined {
     if (text === null) return undefined;
     const outcome = this.#values.accept(codec.read(name, text), key, request);
-    if (typeof outcome === 'object') return outcome.value;
+    if (typeof outcome === 'object') return outcome;
     this.#rejected[outcome] += 1;
     if (outcome === 'malformed' || outcome === 'forged' || outcome === 'expired') this.#delete([name]);
     return undefined;

@@ -52,6 +52,12 @@ export interface SnapshotRead {
   readonly rules: Rules;
 }
 
+/** A value that another process read, with what its readers have to be permitted on. */
+export interface SharedValue {
+  readonly value: JsonValue;
+  readonly chain: readonly ScopeRef[];
+}
+
 /** What a read that may be shared is marked with before it begins. */
 export type ReadMark = Pick<SharedEntry, 'readAt' | 'reader' | 'forgotten'>;
 
@@ -109,7 +115,7 @@ export class SharedValues {
     found: SharedEntry | 'malformed' | 'forged',
     key: string,
     request: ScopeRequest,
-  ): { readonly value: JsonValue } | Rejection {
+  ): SharedValue | Rejection {
     if (typeof found === 'string') return found;
     const { cache, history, ttl, now } = this.#parts;
     const { value, revision, commit, chain, beside, readAt } = found;
@@ -121,7 +127,7 @@ export class SharedValues {
     if (this.#isForgotten(found, key)) return 'forgotten';
     const seconds = ttl - Math.max(0, age) / 1000;
     const kept = cache.keep(key, request, value, revision, { key, chain, beside }, { seconds, followed });
-    return kept ? { value } : 'stale';
+    return kept ? { value, chain } : 'stale';
   }
 
   #isForgotten({ reader, forgotten }: SharedEntry, key: string): boolean {
