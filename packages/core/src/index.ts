@@ -83,6 +83,7 @@ export {
   type RoleSubject,
 } from './permission.ts';
 export { isPropertywise } from './propertywise.ts';
+export { rebase, type RebaseConflict, type Rebased } from './rebase.ts';
 export { defaultOf, defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';
 export {
   checkParents,
