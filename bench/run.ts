@@ -8,6 +8,7 @@ const names = [
   'storage/writes',
   'storage/embedded',
   'storage/server-memory',
+  'access/authorize',
   'live/cache',
   'live/fan-out',
 ];

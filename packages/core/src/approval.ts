@@ -66,6 +66,11 @@ export function nextStatus(status: RequestStatus, event: RequestEvent): RequestS
   return transitions[status][event];
 }
 
+/** What can happen to a request in a state. */
+export function possibleEvents(status: RequestStatus): readonly RequestEvent[] {
+  return requestEvents.filter((event) => transitions[status][event] !== undefined);
+}
+
 /** Whether a request can still be acted on. */
 export function isOpenRequest(status: RequestStatus): boolean {
   return Object.keys(transitions[status]).length > 0;

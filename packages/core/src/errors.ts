@@ -100,10 +100,71 @@ export const errorCatalogue = {
       'The schema of {key} has rules in code that this process does not hold. Write it from a process that calls registerSchema with that code.',
   },
   key_not_found: { status: 404, message: 'There is no value for {key} at {scope}.' },
+  approval_required: {
+    status: 409,
+    message: 'This change requires approval. Change request created: {requestId}',
+  },
+  request_not_found: {
+    status: 404,
+    message: 'There is no change request {requestId}. List those that wait with getPendingChanges.',
+  },
+  self_approval: {
+    status: 403,
+    message: '{actor} wrote the change request {requestId} and cannot approve it. Somebody else has to.',
+  },
+  already_approved: {
+    status: 409,
+    message:
+      '{actor} has approved the change request {requestId} already. It has {approvals} of {minimumApprovals} approvals; somebody else gives the next.',
+  },
+  not_an_approver: {
+    status: 403,
+    message: '{actor} is no approver of the change request {requestId}. The policy {policy} asks for {approvers}.',
+  },
+  request_expired: {
+    status: 409,
+    message: 'The change request {requestId} expired at {expiresAt}. Request the change again.',
+  },
+  request_applied: {
+    status: 409,
+    message: 'The change request {requestId} is applied already, by the commit {commit}.',
+  },
+  request_edited: {
+    status: 409,
+    message:
+      'The change request {requestId} was edited since you saw it. Look at it again and approve what it says now: edition {edition}.',
+  },
+  request_conflicted: {
+    status: 409,
+    message:
+      'The change request {requestId} cannot be applied as it was shown: {problem}. Its author edits it, which proposes it anew, or withdraws it.',
+  },
+  request_closed: {
+    status: 409,
+    message: 'The change request {requestId} is {status} and takes no {event} any more. Request the change again.',
+  },
+  request_state: {
+    status: 409,
+    message: 'The change request {requestId} is {status}, and {event} is not possible then. Possible are: {possible}.',
+  },
+  not_the_author: {
+    status: 403,
+    message: '{actor} did not write the change request {requestId}; {author} did. Reject it instead, with a reason.',
+  },
+  reason_required: { status: 400, message: 'Give a reason: {problem}.' },
+  justification_required: {
+    status: 400,
+    message: 'Give a justification of the change: approvers decide by it. {problem}.',
+  },
+  policy_not_found: { status: 404, message: 'There is no policy {policy}. There are {policies}.' },
   not_permitted: {
     status: 403,
     message:
       '{actor} does not have the permission {action} for {resource}. Ask an administrator of {scope} for a role that holds it.',
+  },
+  self_grant: {
+    status: 403,
+    message: '{actor} cannot give himself the role {role}, which holds break-glass. Somebody else has to.',
   },
   role_not_found: { status: 404, message: 'There is no role {role}. There are {roles}.' },
   role_in_use: {
@@ -238,6 +299,17 @@ export class ConfigurationError<Code extends ErrorCode = ErrorCode> extends Erro
     this.code = code;
     this.status = errorCatalogue[code].status;
     this.details = details;
+  }
+}
+
+/** A change that was not made, since it needs approvals: a request for it waits for them. */
+export class ApprovalRequiredError extends ConfigurationError<'approval_required'> {
+  /** The change request that was created. */
+  readonly requestId: string;
+
+  constructor(details: ErrorDetails<'approval_required'> & { readonly requestId: string }) {
+    super('approval_required', details);
+    this.requestId = details.requestId;
   }
 }
 

@@ -1,4 +1,19 @@
 /** Lists every public name of the rules. */
+export {
+  approvalProblem,
+  expiryOf,
+  highestLevel,
+  isOpenRequest,
+  nextStatus,
+  possibleEvents,
+  requestEvents,
+  requestStatuses,
+  strictest,
+  type Approvable,
+  type RequestEvent,
+  type RequestStatus,
+  type Requirement,
+} from './approval.ts';
 export { blameLeaves, blamePart, type Blame, type LayerVersion } from './blame.ts';
 export { canonicalJson } from './canonical.ts';
 export {
@@ -12,8 +27,10 @@ export {
 } from './change-event.ts';
 export { closestName } from './closest.ts';
 export type { Definition, MergeStrategy } from './definition.ts';
+export { gainOf, lackingFor, type Handover } from './delegation.ts';
 export { applyDiff, diff, sameJson, type Diff } from './diff.ts';
 export {
+  ApprovalRequiredError,
   ConfigurationError,
   describeInput,
   errorCatalogue,
@@ -64,6 +81,7 @@ export {
   grantsOf,
   isGranted,
   isGrantedForSome,
+  isOn,
   isPermitted,
   isSubject,
   parseEffect,
@@ -82,6 +100,16 @@ export {
   type RoleDefinition,
   type RoleSubject,
 } from './permission.ts';
+export {
+  defaultExpiry,
+  defaultPolicy,
+  governingPolicy,
+  mayNeedApproval,
+  parsePolicy,
+  parsePolicyName,
+  type ApprovalPolicy,
+  type PolicyApprovers,
+} from './policy.ts';
 export { isPropertywise } from './propertywise.ts';
 export { rebase, type RebaseConflict, type Rebased } from './rebase.ts';
 export { defaultOf, defaultPaths, hasDefaults, withDefaults } from './schema-default.ts';

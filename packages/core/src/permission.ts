@@ -87,6 +87,8 @@ export interface Grant {
   readonly isDenial: boolean;
   readonly permissions: ReadonlySet<Permission>;
   readonly scope: ScopeRef;
+  /** The glob of keys that it is for. */
+  readonly keys: string;
   /** Whether it is for every key, and for what is about none. */
   readonly isForAllKeys: boolean;
   readonly matches: (key: string) => boolean;
@@ -115,6 +117,7 @@ function toGrant({ role, scope, keys, effect }: RoleBinding, roles: readonly Rol
     isDenial,
     permissions: definition === undefined ? (isDenial ? everything : new Set()) : new Set(definition.permissions),
     scope,
+    keys,
     isForAllKeys: keys === '*',
     matches: keys === '*' ? () => true : globMatcher(keys),
   };
@@ -144,7 +147,8 @@ export function isGrantedForSome(
 }
 
 // Chains have at most four scopes, and this is asked in every read.
-function isOn(chain: readonly ScopeRef[], scope: ScopeRef): boolean {
+/** Whether a scope is one of a chain. */
+export function isOn(chain: readonly ScopeRef[], scope: ScopeRef): boolean {
   for (const one of chain) if (sameScope(one, scope)) return true;
   return false;
 }
@@ -229,18 +233,23 @@ export function parseKeyGlob(input: unknown, argument: string): string {
 
 /** A role to give to somebody, as a caller gives it. */
 export type RoleBindingInput = ScopeInput & {
-  readonly user?: string | undefined;
-  readonly group?: string | undefined;
+  readonly subject: RoleSubject;
   readonly role: string;
   readonly keys?: string | undefined;
   readonly effect?: 'allow' | 'deny' | undefined;
 };
 
 /** Checks the subject of a binding. @throws ConfigurationError `invalid_argument`. */
-export function parseSubject({ user, group }: Pick<RoleBindingInput, 'user' | 'group'>): RoleSubject {
-  if (user !== undefined && group === undefined) return { user: parseId(user, 'user') };
-  if (group !== undefined && user === undefined) return { group: parseId(group, 'group') };
-  return refuse('user', 'give the user or the group that gets the role, one of both');
+export function parseSubject(input: unknown): RoleSubject {
+  const { user, group, ...others } = (typeof input === 'object' && input !== null ? input : {}) as {
+    user?: unknown;
+    group?: unknown;
+  };
+  if (Object.keys(others).length === 0) {
+    if (user !== undefined && group === undefined) return { user: parseId(user, 'user') };
+    if (group !== undefined && user === undefined) return { group: parseId(group, 'group') };
+  }
+  return refuse('subject', 'give who gets the role as { user } or as { group }, one of both');
 }
 
 /** Checks the effect of a binding. Default: `allow`. @throws ConfigurationError `invalid_argument`. */

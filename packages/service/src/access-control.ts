@@ -1,41 +1,19 @@
 /** Owns the answer to who may do what: by the roles and bindings of the store, and by the host's hook. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   builtInRoles,
-  describeInput,
   grantsOf,
   isGranted,
   isGrantedForSome,
-  type ConfigScope,
   type Grant,
   type Permission,
   type ScopeRef,
 } from '@strata/core';
 import { systemActor, type Actor } from './actor.ts';
+import { AuthorizeHook, refused, toResource, type Answer, type Authorize, type Claim } from './authorize.ts';
 import type { Sql } from './db/database.ts';
-import { within } from './db/deadline.ts';
 import type { Progress } from './store/counter.ts';
 import { readBindings, readRoles, type StoredBinding, type StoredRole } from './store/roles.ts';
-
-/** What somebody wants to act on, as the hook is told. */
-export interface AccessResource {
-  /** Absent for what is about no key (a scope, a role), and for the question about a list, of which each entry is then asked about. */
-  readonly key?: string;
-  readonly scope: ConfigScope;
-  /** `null` at global. */
-  readonly scopeId: string | null;
-  /** The org that a team or user inherits from, where there is one. */
-  readonly organizationId?: string;
-  /** The team that a user inherits from, where there is one. */
-  readonly teamId?: string;
-  readonly environment: string;
-}
-
-/** Decides on one operation. Only `true`, or a promise of it, allows; nothing else does, nor an error. */
-export type Authorize = (
-  actor: Actor,
-  action: Permission,
-  resource: AccessResource,
-) => boolean | PromiseLike<boolean>;
 
 /** All roles and bindings at one revision. */
 export interface AccessRules {
@@ -44,27 +22,8 @@ export interface AccessRules {
   readonly bindings: readonly StoredBinding[];
 }
 
-/** One thing that an actor has to be permitted. */
-export interface Claim {
-  /** From global down to the scope. */
-  readonly chain: readonly ScopeRef[];
-  /** The same for the hook. */
-  readonly resource: AccessResource;
-}
-
 /** Whether a claim is about one thing, or about a list of which each entry is asked about by itself. */
 export type ClaimKind = 'one' | 'list';
-
-/** An answer: allowed, or refused, by whatever cause. */
-export type Answer = true | Refused;
-
-/** A refusal. */
-export interface Refused {
-  /** What the hook threw or answered instead; absent where it said no, or where no role allows it. */
-  readonly cause?: unknown;
-}
-
-const refused: Refused = Object.freeze({});
 
 /** Something that was read for all and is served to whoever may read it. */
 export interface Guarded {
@@ -94,18 +53,23 @@ export interface AccessOptions {
  */
 export class AccessControl {
   readonly #options: AccessOptions;
+  readonly #hook: AuthorizeHook;
   /** The rules that were loaded last, and the newest revision at which they were seen to hold. */
   #loaded: AccessRules | undefined;
   #seen = -1;
-  /** The newest revision at which they may have changed; none before the feed follows. */
-  #changed: number | undefined;
+  /** The newest revision at which they may have changed, as far as is known here. */
+  #changed = 0;
+  /** Whether every later change will be known here. */
+  #isFollowing = false;
   /** The loaded rules while they are known to hold. */
   #current: AccessRules | undefined;
   #isOpen = false;
+  readonly #asked = new Set<Promise<void>>();
   readonly #grants = new WeakMap<Actor, { readonly rules: AccessRules; readonly grants: readonly Grant[] }>();
 
   constructor(options: AccessOptions) {
     this.#options = options;
+    this.#hook = new AuthorizeHook(options.authorize, options.timeoutMs);
   }
 
   /** Whether it is known that nobody is asked. */
@@ -115,7 +79,7 @@ export class AccessControl {
 
   /** Whether there is a hook. */
   get hasHook(): boolean {
-    return this.#options.authorize !== undefined;
+    return this.#hook.isThere;
   }
 
   /** The rules, where they are known to hold now; else they have to be loaded. */
@@ -131,10 +95,7 @@ export class AccessControl {
       this.#settle();
       return loaded;
     }
-    const { environment } = this.#options;
-    const roles = await readRoles(sql, environment, rulesRevision);
-    const bindings = await readBindings(sql, environment, rulesRevision);
-    const rules: AccessRules = { rulesRevision, roles, bindings };
+    const rules = await this.load(sql, rulesRevision);
     // What was read earlier and arrives later does not take the place of what is newer.
     if ((this.#loaded?.rulesRevision ?? -1) < rulesRevision) {
       this.#loaded = rules;
@@ -144,15 +105,21 @@ export class AccessControl {
     return rules;
   }
 
+  /** The rules of a revision, which are not remembered: they may be those of a transaction that comes to nothing. */
+  async load(sql: Sql, rulesRevision: number): Promise<AccessRules> {
+    const { environment } = this.#options;
+    const roles = await readRoles(sql, environment, rulesRevision);
+    return { rulesRevision, roles, bindings: await readBindings(sql, environment, rulesRevision) };
+  }
+
   /** Notes that the feed tells of all changes after a revision. */
   follow(revision: number): void {
-    if (this.#options.isFollowed) this.#changed ??= 0;
+    this.#isFollowing = this.#options.isFollowed;
     this.changed(revision);
   }
 
   /** Notes that roles or bindings may have changed up to a revision. */
   changed(revision: number): void {
-    if (this.#changed === undefined) return;
     this.#changed = Math.max(this.#changed, revision);
     this.#settle();
   }
@@ -161,19 +128,38 @@ export class AccessControl {
   reset(revision: number): void {
     this.#loaded = undefined;
     this.#seen = -1;
-    if (this.#changed !== undefined) this.#changed = revision;
+    this.#changed = revision;
     this.#settle();
   }
 
   #settle(): void {
-    const holds = this.#changed !== undefined && this.#seen >= this.#changed;
+    const holds = this.#isFollowing && this.#seen >= this.#changed;
     this.#current = holds ? this.#loaded : undefined;
-    this.#isOpen = this.#options.authorize === undefined && this.#current?.bindings.length === 0;
+    this.#isOpen = !this.#hook.isThere && this.#current?.bindings.length === 0;
+  }
+
+  /** Lets `idle` wait for a question. */
+  track<T>(question: Promise<T>): Promise<T> {
+    const settled = question.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#asked.add(settled);
+    void settled.then(() => this.#asked.delete(settled));
+    return question;
+  }
+
+  /** Resolves once every question has been answered, and whoever asked has gone on. */
+  async idle(): Promise<void> {
+    while (this.#asked.size > 0) {
+      await Promise.all(this.#asked);
+      await nextTurn();
+    }
   }
 
   /** Whether under these rules an actor need not be asked about anything. */
   isUnasked({ bindings }: AccessRules, actor: Actor): boolean {
-    return this.#options.authorize === undefined && (bindings.length === 0 || actor === systemActor);
+    return !this.#hook.isThere && (bindings.length === 0 || actor === systemActor);
   }
 
   /** The claims of an actor on something at the end of each of some chains. */
@@ -191,11 +177,11 @@ export class AccessControl {
     const claims = guarded.claims ?? this.#claim(guarded);
     if (rules === undefined || claims === undefined) return undefined;
     if (!(guarded.permitted === actor && guarded.permittedBy === rules)) {
-      if (!this.#isBound(rules, actor, 'read', claims, 'one')) return refused;
+      if (!this.isAllowedByBindings(rules, actor, 'read', claims, 'one')) return refused;
       guarded.permitted = actor;
       guarded.permittedBy = rules;
     }
-    return this.#ask(actor, 'read', claims, 0);
+    return this.#hook.ask(actor, 'read', claims);
   }
 
   #claim(guarded: Guarded): readonly Claim[] | undefined {
@@ -211,10 +197,13 @@ export class AccessControl {
     claims: readonly Claim[],
     kind: ClaimKind = 'one',
   ): Answer | Promise<Answer> {
-    return this.#isBound(rules, actor, action, claims, kind) ? this.#ask(actor, action, claims, 0) : refused;
+    return claims.length > 0 && this.isAllowedByBindings(rules, actor, action, claims, kind)
+      ? this.#hook.ask(actor, action, claims)
+      : refused;
   }
 
-  #isBound(
+  /** Whether the bindings alone allow all claims. */
+  isAllowedByBindings(
     rules: AccessRules,
     actor: Actor,
     action: Permission,
@@ -242,79 +231,19 @@ export class AccessControl {
     return grants;
   }
 
-  /**
-   * The scopes at and below which bindings may allow an actor something, for a key where one is given; undefined where that is
-   * everywhere.
-   */
-  roots(rules: AccessRules, actor: Actor, action: Permission, key: string | undefined): readonly ScopeRef[] | undefined {
-    if (rules.bindings.length === 0 || actor === systemActor) return undefined;
-    const roots = this.grants(rules, actor)
-      .filter(({ isDenial, permissions }) => !isDenial && permissions.has(action))
-      .filter(({ matches }) => key === undefined || matches(key))
-      .map(({ scope }) => scope);
-    return roots.some(({ scope }) => scope === 'global') ? undefined : roots;
+  /** Whether bindings allow an actor something at any scope, for a key where one is given. */
+  isPossible(rules: AccessRules, actor: Actor, action: Permission, key: string | undefined): boolean {
+    if (rules.bindings.length === 0 || actor === systemActor) return true;
+    return this.grants(rules, actor).some(
+      ({ isDenial, permissions, matches }) =>
+        !isDenial && permissions.has(action) && (key === undefined || matches(key)),
+    );
   }
 
   /** Whether the hook alone allows it; it does where there is none. */
   ask(actor: Actor, action: Permission, claims: readonly Claim[]): Answer | Promise<Answer> {
-    return this.#ask(actor, action, claims, 0);
+    return this.#hook.ask(actor, action, claims);
   }
-
-  /** Asks the hook about one claim after the other, from `first` on, until one is refused. */
-  #ask(actor: Actor, action: Permission, claims: readonly Claim[], first: number): Answer | Promise<Answer> {
-    const { authorize } = this.#options;
-    if (authorize === undefined) return true;
-    for (let index = first; index < claims.length; index += 1) {
-      const resource = claims[index]?.resource;
-      if (resource === undefined) return refused;
-      const answer = this.#call(authorize, actor, action, resource);
-      if (answer instanceof Promise) {
-        return answer.then((later) => (later === true ? this.#ask(actor, action, claims, index + 1) : later));
-      }
-      if (answer !== true) return answer;
-    }
-    return true;
-  }
-
-  // A hook that answers at once costs no promise: every read of a cached value waits for it.
-  #call(authorize: Authorize, actor: Actor, action: Permission, resource: AccessResource): Answer | Promise<Answer> {
-    let answer: unknown;
-    try {
-      answer = authorize(actor, action, resource);
-      if (answer === true) return true;
-      if (!isThenable(answer)) return verdictOf(answer);
-    } catch (cause) {
-      return { cause };
-    }
-    const { timeoutMs } = this.#options;
-    const late = (): Error => new Error(`authorize did not answer within ${String(timeoutMs)} ms`);
-    return within(Promise.resolve(answer), timeoutMs, late).then(verdictOf, (cause: unknown) => ({ cause }));
-  }
-}
-
-function verdictOf(answer: unknown): Answer {
-  if (answer === true) return true;
-  if (answer === false) return refused;
-  return { cause: new TypeError(`authorize answered ${describeInput(answer)}, and only true allows`) };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-function toResource(key: string | undefined, chain: readonly ScopeRef[], environment: string): AccessResource {
-  const { scope, scopeId } = chain[chain.length - 1] ?? { scope: 'global', scopeId: '' };
-  const above = (level: ConfigScope): string | undefined => chain.slice(0, -1).find((one) => one.scope === level)?.scopeId;
-  const organizationId = above('org');
-  const teamId = above('team');
-  return Object.freeze({
-    ...(key === undefined ? {} : { key }),
-    scope,
-    scopeId: scope === 'global' ? null : scopeId,
-    ...(organizationId === undefined ? {} : { organizationId }),
-    ...(teamId === undefined ? {} : { teamId }),
-    environment,
-  });
 }
 
 /** The names of all roles, the built-in ones included. */

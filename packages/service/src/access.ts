@@ -4,15 +4,13 @@ import {
   ConfigurationError,
   formatAddress,
   formatScope,
-  globalScope,
-  resolveChain,
   type Permission,
-  type ScopeLink,
   type ScopeRef,
   type ScopeRequest,
 } from '@strata/core';
-import type { AccessRules, Answer, ClaimKind } from './access-control.ts';
+import type { AccessRules, ClaimKind } from './access-control.ts';
 import type { Actor } from './actor.ts';
+import type { Answer } from './authorize.ts';
 import type { Context } from './context.ts';
 import { readProgress } from './store/counter.ts';
 import { readLinks } from './store/scopes.ts';
@@ -25,6 +23,8 @@ export interface Place extends ScopeRequest {
 /** Roles and bindings as they are now. */
 export async function accessNow(context: Context): Promise<AccessRules> {
   const { access, db, feed } = context;
+  // What is remembered holds only while the feed runs.
+  feed.start();
   if (access.current !== undefined) return access.current;
   const progress = await readProgress(db);
   feed.follow(progress.revision);
@@ -32,16 +32,29 @@ export async function accessNow(context: Context): Promise<AccessRules> {
 }
 
 /**
- * Requires that an actor may do something.
+ * Requires that an actor may do something. In a transaction it asks the database through that, so it belongs before the first write of
+ * it; better still before the transaction, which the hook would keep open.
  * @param kind `list` where each entry is asked about by itself: then bindings for some keys do.
+ * @returns undefined where it is known at once that nobody is asked; else a promise to await.
  * @throws ConfigurationError `not_permitted`.
  */
-export async function requirePermission(
+export function requirePermission(
   context: Context,
   actor: Actor,
   action: Permission,
   place: Place,
   kind: ClaimKind = 'one',
+): Promise<void> | undefined {
+  const { access } = context;
+  return access.isOpen ? undefined : access.track(requireAnswer(context, actor, action, place, kind));
+}
+
+async function requireAnswer(
+  context: Context,
+  actor: Actor,
+  action: Permission,
+  place: Place,
+  kind: ClaimKind,
 ): Promise<void> {
   const answer = await answerOn(context, actor, action, place, kind);
   if (answer !== true) throw notPermitted(actor, action, place, answer);
@@ -52,7 +65,35 @@ export async function allows(context: Context, actor: Actor, action: Permission,
   return (await answerOn(context, actor, action, place, 'one')) === true;
 }
 
-async function answerOn(
+/**
+ * Requires that an actor may read a key where a scope inherited along a chain, which may be another one than it inherits along now.
+ * @throws ConfigurationError `not_permitted`.
+ */
+export async function requireAlong(
+  context: Context,
+  actor: Actor,
+  place: Place,
+  chain: readonly ScopeRef[],
+): Promise<void> {
+  const answer = await answerAlong(context, actor, place.key, chain);
+  if (answer !== true) throw notPermitted(actor, 'read', place, answer);
+}
+
+/** Whether an actor may read a key where a scope inherited along a chain. */
+export async function answerAlong(
+  context: Context,
+  actor: Actor,
+  key: string | undefined,
+  chain: readonly ScopeRef[],
+): Promise<Answer> {
+  const { access } = context;
+  if (access.isOpen) return true;
+  const rules = await accessNow(context);
+  return access.isUnasked(rules, actor) || access.decide(rules, actor, 'read', access.claims(key, [chain]));
+}
+
+/** The answer on what an actor wants to do. */
+export async function answerOn(
   context: Context,
   actor: Actor,
   action: Permission,
@@ -94,125 +135,4 @@ export function notPermitted(
     },
     answer.cause === undefined ? {} : { cause: answer.cause },
   );
-}
-
-/** What an actor may see of things that lie at many scopes. */
-export interface Visibility {
-  /** Only what lies at these scopes or below them can be visible; absent: anything may be. */
-  readonly roots: readonly ScopeRef[] | undefined;
-  /** Those of some things that the actor may see. */
-  filter<T>(items: readonly T[], toPlace: (item: T) => Place): Promise<readonly T[]>;
-  /** Refuses an actor who sees nothing because everything is refused: where the hook refuses global too. */
-  requireSome(seen: readonly unknown[]): Promise<void>;
-}
-
-const allVisible: Visibility = {
-  roots: undefined,
-  filter: (items) => Promise.resolve(items),
-  requireSome: () => Promise.resolve(),
-};
-
-/**
- * What an actor may see at whichever scopes, of a key where one is given.
- * @throws ConfigurationError `not_permitted` where bindings allow nothing at all.
- */
-export async function requireVisibility(
-  context: Context,
-  actor: Actor,
-  action: Permission,
-  key?: string,
-): Promise<Visibility> {
-  const visibility = await visibilityOf(context, actor, action, key);
-  if (visibility.roots?.length === 0) throw notPermitted(actor, action, { ...globalScope, key });
-  return visibility;
-}
-
-/** The same for look-ups by a name, of which nobody is told whether there is anything of that name. */
-export async function visibilityOf(
-  context: Context,
-  actor: Actor,
-  action: Permission,
-  key?: string,
-): Promise<Visibility> {
-  const { access } = context;
-  if (access.isOpen) return allVisible;
-  const rules = await accessNow(context);
-  if (access.isUnasked(rules, actor)) return allVisible;
-  return {
-    roots: access.roots(rules, actor, action, key),
-    filter: (items, toPlace) => filterBy(context, rules, actor, action, items, toPlace),
-    requireSome: async (seen) => {
-      if (seen.length > 0) return;
-      const answer = await access.ask(actor, action, access.claims(key, [[globalScope]]));
-      if (answer !== true) throw notPermitted(actor, action, { ...globalScope, key }, answer);
-    },
-  };
-}
-
-/** Those of some things for which an actor has a permission. */
-export async function filterPermitted<T>(
-  context: Context,
-  actor: Actor,
-  action: Permission,
-  items: readonly T[],
-  toPlace: (item: T) => Place,
-): Promise<readonly T[]> {
-  const { access } = context;
-  if (access.isOpen) return items;
-  const rules = await accessNow(context);
-  return access.isUnasked(rules, actor) ? items : filterBy(context, rules, actor, action, items, toPlace);
-}
-
-/** How many answers of a slow hook are waited for at once. */
-const sliceSize = 64;
-
-async function filterBy<T>(
-  context: Context,
-  rules: AccessRules,
-  actor: Actor,
-  action: Permission,
-  items: readonly T[],
-  toPlace: (item: T) => Place,
-): Promise<readonly T[]> {
-  const { access } = context;
-  const places = items.map(toPlace);
-  const chainOf = await chainsOf(context, places);
-  const answers = new Map<string, Answer | Promise<Answer>>();
-  const permitted: T[] = [];
-  for (let start = 0; start < items.length; start += sliceSize) {
-    const some = places.slice(start, start + sliceSize).map((place) => {
-      const name = `${place.key ?? ''}\0${place.scope}\0${place.scopeId}`;
-      let answer = answers.get(name);
-      if (answer === undefined) {
-        answer = access.decide(rules, actor, action, access.claims(place.key, [chainOf(place)]), 'list');
-        answers.set(name, answer);
-      }
-      return answer;
-    });
-    const settled = await Promise.all(some);
-    permitted.push(...items.slice(start, start + sliceSize).filter((_, index) => settled[index] === true));
-  }
-  return permitted;
-}
-
-/** The registered chains of some scopes. */
-async function chainsOf(
-  { db, environment }: Context,
-  places: readonly ScopeRef[],
-): Promise<(scope: ScopeRef) => readonly ScopeRef[]> {
-  const name = ({ scope, scopeId }: ScopeRef): string => `${scope}\0${scopeId}`;
-  const wanted = new Map(
-    places.filter(({ scope }) => scope === 'team' || scope === 'user').map((scope) => [name(scope), scope]),
-  );
-  const links = new Map<string, ScopeLink[]>();
-  if (wanted.size > 0) {
-    for (const link of await readLinks(db, environment, [...wanted.values()])) {
-      const child = name(link.child);
-      links.set(child, [...(links.get(child) ?? []), link]);
-    }
-  }
-  return ({ scope, scopeId }) => {
-    const own = links.get(name({ scope, scopeId })) ?? [];
-    return resolveChain({ scope, scopeId }, [...own, ...own.flatMap(({ parent }) => links.get(name(parent)) ?? [])]);
-  };
 }

@@ -50,7 +50,8 @@ export function parseActor(input: unknown): Actor {
 }
 
 function parseRoles(input: unknown): readonly string[] {
-  if (!Array.isArray(input)) throw new ConfigurationError('invalid_argument', { argument: 'roles', problem: 'give a list' });
+  if (!Array.isArray(input))
+    throw new ConfigurationError('invalid_argument', { argument: 'roles', problem: 'give a list' });
   return Object.freeze(input.map((role) => parseId(role, 'roles')));
 }
 

@@ -9,6 +9,8 @@ import {
   type Path,
   type ScopeInput,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
+import type { Actor } from './actor.ts';
 import { begin, type Context } from './context.ts';
 import { layerOf } from './history.ts';
 import { readAddressHistory, type StoredVersion } from './store/versions.ts';
@@ -65,9 +67,15 @@ export async function attributeParts(
 }
 
 /** The last change of each leaf of a layer. */
-export async function blame(context: Context, key: string, scope: ScopeInput | undefined): Promise<BlamedLeaf[]> {
+export async function blame(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeInput | undefined,
+): Promise<BlamedLeaf[]> {
   begin(context);
   const address = parseAddress(key, scope);
+  await requirePermission(context, actor, 'read', address);
   const parts = await attributeParts(context, address, (layer) => leavesOf(layer).map((leaf) => leaf.path));
   return parts.map(({ path, value, version }) => ({
     path: formatPath(path),

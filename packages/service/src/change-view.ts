@@ -5,6 +5,8 @@ import type { ChangedLayer, FeedRecord } from './store/feed.ts';
 /** Which keys are wanted; filters of equal names want the same. */
 export interface KeyFilter {
   readonly name: string;
+  /** The keys, where no glob is among them. */
+  readonly names: readonly string[] | undefined;
   readonly matches: (key: string) => boolean;
 }
 

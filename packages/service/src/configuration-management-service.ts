@@ -1,4 +1,25 @@
 /** Owns the public type of the service: every method with its promise. */
+import {
+  approveChange,
+  commentOnChange,
+  rejectChange,
+  withdrawChange,
+  type ApproveOptions,
+} from './change-request-decisions.ts';
+import type { ChangeRequest } from './change-request-record.ts';
+import {
+  editChange,
+  getChangeRequest,
+  getPendingChanges,
+  listChangeRequests,
+  requestChange,
+  scheduleChange,
+  type ChangeEdit,
+  type ChangeRequestFilter,
+  type ChangeRequestInput,
+} from './change-requests.ts';
+import { listPolicies, removePolicy, setPolicy, type PolicyRecord } from './policies.ts';
+import type { ApprovalPolicy } from '@strata/core';
 import type {
   ConfigChange,
   ConfigScope,
@@ -7,11 +28,13 @@ import type {
   FeedEvent,
   JsonObject,
   JsonValue,
+  RoleBindingInput,
+  RoleDefinition,
   ScopeContext,
   ScopeInput,
 } from '@strata/core';
 import type { ZodType } from 'zod';
-import { actorOf, parseActor, userOf, type Actor } from './actor.ts';
+import { actorOf, parseActor, systemActor, userOf, type Actor } from './actor.ts';
 import { blame, type BlamedLeaf } from './blame.ts';
 import { cacheStats, invalidateCache, type CacheStats } from './cache-management.ts';
 import { close, open, type Context } from './context.ts';
@@ -20,23 +43,29 @@ import { migrate, type MigrationResult } from './db/migrate.ts';
 import { explain, type Explanation } from './explain.ts';
 import { exportConfig } from './export.ts';
 import { getDiff, getHistory, getLayer, getVersion, type HistoryOptions } from './history.ts';
-import { listLocks, lockConfig, unlockConfig, type LockRecord } from './locks.ts';
+import { lockConfig, unlockConfig, type LockRecord } from './locks.ts';
 import { preloadHotConfigs } from './preload.ts';
 import { getScopeChain } from './read.ts';
 import { waitForRevision, type DatedValue, type DatedValues, type ReadOptions, type WaitOptions } from './read-age.ts';
+import {
+  bindRole,
+  listRoleBindings,
+  unbindRole,
+  type RoleBindingFilter,
+  type RoleBindingRecord,
+} from './role-bindings.ts';
+import { listRoles, removeRole, setRole, type RoleRecord } from './roles.ts';
 import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
 import {
-  getSchema,
-  listSchemas,
   registerSchema,
-  validateConfig,
   type RegisteredSchema,
   type SchemaOptions,
   type SchemaRegistration,
   type ValidationResult,
 } from './schemas.ts';
-import { listScopes, registerScope, removeScope, type RegisteredScope, type ScopeRegistration } from './scopes.ts';
-import { createTag, listTags, type Tag } from './tags.ts';
+import { registerScope, removeScope, type RegisteredScope, type ScopeRegistration } from './scopes.ts';
+import { createTag, type Tag } from './tags.ts';
+import { getSchema, listLocks, listSchemas, listScopes, listTags, validateConfig } from './visible-lists.ts';
 import type { FeedSubscription } from './subscription.ts';
 import {
   changes,
@@ -243,11 +272,94 @@ export interface ConfigurationManagementService {
   /** The locks in force: all, or those of a key or a scope. */
   listLocks(filter?: { readonly key?: string; readonly scope?: ScopeInput }): Promise<LockRecord[]>;
 
+  /**
+   * Defines a role, or replaces the one of its name: a name for some permissions. Roles that are given to somebody change with it. Needs
+   * the permission `policy` at global, and every permission that somebody gains by it where he gains it.
+   * @throws `not_permitted`, `self_grant`, `approval_required`, `invalid_argument` for a built-in role.
+   */
+  setRole(role: RoleDefinition, userId: string, comment?: string): Promise<RoleRecord>;
+
+  /** Takes a role away that nobody has any more. @throws `role_in_use`, `role_not_found`, `not_permitted`, `approval_required`. */
+  removeRole(name: string, userId: string, comment?: string): Promise<void>;
+
+  /** The roles there are: the built-in ones (viewer, editor, approver, admin), then the others by name. */
+  listRoles(): Promise<RoleRecord[]>;
+
+  /**
+   * Gives a role to a user, or to all of whom the host says that they have a role of that name (`group`): at a scope and all below it, for the
+   * keys of a glob (default: all). With the effect `deny` it takes the permissions of the role away, whatever allows them. As soon as there
+   * is one binding, nobody may do what no binding allows. Needs the permission `policy` there, and each permission that it gives.
+   * @throws `role_not_found`, `not_permitted`, `self_grant`, `approval_required`.
+   */
+  bindRole(binding: RoleBindingInput, userId: string, comment?: string): Promise<RoleBindingRecord>;
+
+  /** Takes a role from somebody again, or lifts a denial. @throws `binding_not_found`, `not_permitted`, `approval_required`. */
+  unbindRole(id: string, userId: string, comment?: string): Promise<void>;
+
+  /** Who has which role: the caller's own bindings, and those at scopes where he has the permission `policy`. */
+  listRoleBindings(filter?: RoleBindingFilter): Promise<RoleBindingRecord[]>;
+
   /** The layer stored at one scope, as its current version; `null` when there is none. */
   getLayer(key: string, scope?: ScopeInput): Promise<ConfigVersion | null>;
 
   /** The layers of a scope as a document: own values, never inherited ones. */
   exportConfig(scope: ScopeInput, format?: 'json'): Promise<string>;
+
+  /**
+   * Sets an approval policy, in the place of the one of its name: `{ name, keys, scopes?, levels?, minimumApprovals, approvers?, firstValues?,
+   * expiresIn? }`. Of the policies that are about a change the one with the most specific key pattern decides. The name `default` replaces
+   * the built-in policy: changes of critical impact to a value that is there need two approvals. Once a protected value is stored this
+   * needs as many approvals itself as the strictest policy in force asks for.
+   * @throws ApprovalRequiredError in that case.
+   */
+  setPolicy(policy: ApprovalPolicy, userId: string, comment?: string): Promise<PolicyRecord>;
+
+  /** Takes a policy away, guarded like `setPolicy`. Removing `default` puts the built-in one back. @throws `policy_not_found`. */
+  removePolicy(name: string, userId: string, comment?: string): Promise<void>;
+
+  /** The policies in force, by name, the built-in one included. */
+  listPolicies(): Promise<PolicyRecord[]>;
+
+  /**
+   * Asks for a change, or for several that are applied together, and answers the request. It waits for the approvals that the policies ask
+   * for; where they ask for none, for one. The last approval applies it, or `applyAt` does.
+   */
+  requestChange(request: ChangeRequestInput): Promise<ChangeRequest>;
+
+  /**
+   * Approves a request. The last approval that it needs applies it in the same transaction. Authors and editors cannot, nobody can twice.
+   * A request that was edited is approved by naming the `edition` that was looked at.
+   * @throws `self_approval`, `already_approved`, `not_an_approver`, `request_expired`, `request_applied`, `request_edited`,
+   *   `request_closed`, `request_not_found`; `request_conflicted` where it is no longer what was shown, and says why.
+   */
+  approveChange(requestId: string, approverId: string, comment?: string, options?: ApproveOptions): Promise<ChangeRequest>;
+
+  /** Rejects a request for good. Takes a reason, and somebody who may approve it. */
+  rejectChange(requestId: string, approverId: string, reason: string): Promise<ChangeRequest>;
+
+  /** Takes a request back. @throws `not_the_author` for anybody but who made it. */
+  withdrawChange(requestId: string, userId: string, reason?: string): Promise<ChangeRequest>;
+
+  /**
+   * Replaces what a request says, on the values as they are now, and dismisses its approvals. Whoever edits it becomes an author. An edit
+   * of nothing proposes a conflicted or suspended request anew.
+   */
+  editChange(requestId: string, edit: ChangeEdit, userId: string): Promise<ChangeRequest>;
+
+  /** Sets when a request is applied once it has its approvals, `null` for at once. Dismisses the approvals it has, like any edit. */
+  scheduleChange(requestId: string, applyAt: Date | string | null, userId: string): Promise<ChangeRequest>;
+
+  /** Says something about a request. */
+  commentOnChange(requestId: string, userId: string, comment: string): Promise<ChangeRequest>;
+
+  /** The requests that wait for approvals, the newest first; with an approver those that he can still approve. */
+  getPendingChanges(approverId?: string): Promise<ChangeRequest[]>;
+
+  /** One request. @throws `request_not_found`. */
+  getChangeRequest(requestId: string): Promise<ChangeRequest>;
+
+  /** Requests in whichever state, the newest first. */
+  listChangeRequests(filter?: ChangeRequestFilter): Promise<ChangeRequest[]>;
 
   /**
    * Calls `callback` with the changes of each commit that changes any of `keys` (names, or globs such as `pm_*`): every commit, in the order of
@@ -302,21 +414,22 @@ export interface ConfigurationManagementService {
 /** The service on a context, acting as `bound` where a call names no user. */
 export function bindService(context: Context, bound: Actor | undefined): ConfigurationManagementService {
   const by = (id: string | undefined): Actor => actorOf(bound, id);
+  const actor = bound ?? systemActor;
   const user = (id: string): Actor => userOf(bound, id);
   const service: ConfigurationManagementService = {
     get: <T>(key: string, scope?: ScopeContext, options?: ReadOptions) =>
-      get(context, key, scope, options) as Promise<T>,
-    peek: <T>(key: string, scope?: ScopeContext) => peek(context, key, scope) as T | undefined,
+      get(context, actor, key, scope, options) as Promise<T>,
+    peek: <T>(key: string, scope?: ScopeContext) => peek(context, actor, key, scope) as T | undefined,
     getBatch: async <T>(keys: readonly string[], scope?: ScopeContext, options: ReadOptions = {}) =>
-      (await readBatch(context, keys, scope, options)).values as Map<string, T>,
+      (await readBatch(context, actor, keys, scope, options)).values as Map<string, T>,
     getAll: async <T>(scope?: ScopeContext, options: ReadOptions = {}) =>
-      (await readEvery(context, scope, options)).values as Map<string, T>,
+      (await readEvery(context, actor, scope, options)).values as Map<string, T>,
     read: async <T>(key: string, scope?: ScopeContext, options: ReadOptions = {}) =>
-      (await read(context, key, scope, options)) as DatedValue<T>,
+      (await read(context, actor, key, scope, options)) as DatedValue<T>,
     readBatch: async <T>(keys: readonly string[], scope?: ScopeContext, options: ReadOptions = {}) =>
-      (await readBatch(context, keys, scope, options)) as DatedValues<T>,
+      (await readBatch(context, actor, keys, scope, options)) as DatedValues<T>,
     readAll: async <T>(scope?: ScopeContext, options: ReadOptions = {}) =>
-      (await readEvery(context, scope, options)) as DatedValues<T>,
+      (await readEvery(context, actor, scope, options)) as DatedValues<T>,
     waitForRevision: async (revision, options = {}) => waitForRevision(context, revision, options),
     set: async (
       key: string,
@@ -329,9 +442,9 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     delete: async (key: string, scope: ScopeInput, userId: string, comment?: string, options: DryRunnable = {}) =>
       (await remove(context, user(userId), key, scope, comment, options)) as never,
     commit: async (changes, userId, comment, options = {}) => commit(context, user(userId), changes, comment, options),
-    getVersion: async (key, version, options = {}) => getVersion(context, key, version, options),
-    getHistory: async (key, limit = 50, options = {}) => getHistory(context, key, limit, options),
-    getDiff: async (key, versionA, versionB, options = {}) => getDiff(context, key, versionA, versionB, options),
+    getVersion: async (key, version, options = {}) => getVersion(context, actor, key, version, options),
+    getHistory: async (key, limit = 50, options = {}) => getHistory(context, actor, key, limit, options),
+    getDiff: async (key, versionA, versionB, options = {}) => getDiff(context, actor, key, versionA, versionB, options),
     rollback: async (
       key: string,
       toVersion: string,
@@ -341,37 +454,58 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     ) => (await rollback(context, user(userId), key, toVersion, reason, options)) as never,
     restore: async (target, scope, userId, comment, options = {}) =>
       restore(context, user(userId), target, scope, comment, options),
-    blame: async (key, scope) => blame(context, key, scope),
-    explain: async (key, scope, options = {}) => explain(context, key, scope, options),
+    blame: async (key, scope) => blame(context, actor, key, scope),
+    explain: async (key, scope, options = {}) => explain(context, actor, key, scope, options),
     createTag: async (tag, version, description, options = {}) =>
       createTag(context, by(options.actor), tag, version, description),
-    listTags: async (filter = {}) => listTags(context, filter),
-    validateConfig: async (key, value) => validateConfig(context, key, value),
+    listTags: async (filter = {}) => listTags(context, actor, filter),
+    validateConfig: async (key, value) => validateConfig(context, actor, key, value),
     registerSchema: async (key, schema, options = {}) =>
       registerSchema(context, by(options.actor), key, schema, options),
-    getSchema: async (key) => getSchema(context, key),
-    listSchemas: async () => listSchemas(context),
+    getSchema: async (key) => getSchema(context, actor, key),
+    listSchemas: async () => listSchemas(context, actor),
     registerScope: async (scope, options = {}) => registerScope(context, by(options.actor), scope),
     removeScope: async (scope, options = {}) => removeScope(context, by(options.actor), scope),
-    listScopes: async (filter = {}) => listScopes(context, filter),
-    getScopeChain: async (scope) => getScopeChain(context, scope),
+    listScopes: async (filter = {}) => listScopes(context, actor, filter),
+    getScopeChain: async (scope) => getScopeChain(context, actor, scope),
     lockConfig: async (key, scope, options, userId, comment) =>
       lockConfig(context, user(userId), key, scope, options ?? {}, comment),
     unlockConfig: async (key, scope, options, userId, comment) =>
       unlockConfig(context, user(userId), key, scope, options ?? {}, comment),
-    listLocks: async (filter = {}) => listLocks(context, filter),
-    getLayer: async (key, scope) => getLayer(context, key, scope),
-    exportConfig: async (scope, format = 'json') => exportConfig(context, scope, format),
-    watchConfig: async (keys, callback, options = {}) => watchConfig(context, keys, callback, options),
-    changes: (keys, options = {}) => changes(context, keys, options),
-    subscribe: async (options, listener) => subscribe(context, options, listener),
+    listLocks: async (filter = {}) => listLocks(context, actor, filter),
+    setRole: async (role, userId, comment) => setRole(context, user(userId), role, comment),
+    removeRole: async (name, userId, comment) => removeRole(context, user(userId), name, comment),
+    listRoles: async () => listRoles(context, actor),
+    bindRole: async (binding, userId, comment) => bindRole(context, user(userId), binding, comment),
+    unbindRole: async (id, userId, comment) => unbindRole(context, user(userId), id, comment),
+    listRoleBindings: async (filter = {}) => listRoleBindings(context, actor, filter),
+    getLayer: async (key, scope) => getLayer(context, actor, key, scope),
+    exportConfig: async (scope, format = 'json') => exportConfig(context, actor, scope, format),
+    setPolicy: async (policy, userId, comment) => setPolicy(context, user(userId), policy, comment),
+    removePolicy: async (name, userId, comment) => removePolicy(context, user(userId), name, comment),
+    listPolicies: async () => listPolicies(context, by(undefined)),
+    requestChange: async (request) => requestChange(context, user(request.requestedBy), request),
+    approveChange: async (requestId, approverId, comment, options = {}) =>
+      approveChange(context, user(approverId), requestId, comment, options),
+    rejectChange: async (requestId, approverId, reason) => rejectChange(context, user(approverId), requestId, reason),
+    withdrawChange: async (requestId, userId, reason) => withdrawChange(context, user(userId), requestId, reason),
+    editChange: async (requestId, edit, userId) => editChange(context, user(userId), requestId, edit),
+    scheduleChange: async (requestId, applyAt, userId) => scheduleChange(context, user(userId), requestId, applyAt),
+    commentOnChange: async (requestId, userId, comment) => commentOnChange(context, user(userId), requestId, comment),
+    getPendingChanges: async (approverId) =>
+      getPendingChanges(context, by(undefined), approverId === undefined ? undefined : user(approverId)),
+    getChangeRequest: async (requestId) => getChangeRequest(context, by(undefined), requestId),
+    listChangeRequests: async (filter = {}) => listChangeRequests(context, by(undefined), filter),
+    watchConfig: async (keys, callback, options = {}) => watchConfig(context, actor, keys, callback, options),
+    changes: (keys, options = {}) => changes(context, actor, keys, options),
+    subscribe: async (options, listener) => subscribe(context, actor, options, listener),
     broadcastChange: () => {
       open(context).feed.wake();
     },
     invalidateCache: async (pattern) => invalidateCache(context, pattern),
     preloadHotConfigs: async () => preloadHotConfigs(context),
     cacheStats: () => cacheStats(context),
-    as: (actor) => bindService(context, parseActor(actor)),
+    as: (given) => bindService(context, parseActor(given)),
     migrate: async () => migrate(open(context).db),
     close: async () => close(context),
   };

@@ -1,4 +1,5 @@
 /** Owns what all features of one service share. */
+import type { AuditEntry } from './store/audit.ts';
 import { ConfigurationError, type Cursor, type JsonValue, type ScopeRef, type ScopeRequest } from '@strata/core';
 import type { AccessControl } from './access-control.ts';
 import type { CacheEntry, EffectiveValueCache } from './cache.ts';
@@ -75,6 +76,12 @@ export interface Loaded {
   readonly progress: Pick<Progress, 'revision' | 'rulesRevision'> | undefined;
 }
 
+/** Keeps refusals until they are stored. */
+export interface RefusalLog {
+  note(entry: AuditEntry): void;
+  idle(): Promise<void>;
+}
+
 /** What all features of one service share. */
 export interface Context {
   readonly db: Database;
@@ -83,6 +90,8 @@ export interface Context {
   readonly environment: string;
   /** Who may do what. */
   readonly access: AccessControl;
+  /** What was refused, on its way to the audit log. */
+  readonly refusals: RefusalLog;
   /** Absent when the cache is turned off. */
   readonly cache: EffectiveValueCache | undefined;
   /** Both absent without a cache in Redis. */
@@ -129,8 +138,11 @@ export async function close(context: Context): Promise<void> {
   context.ending.abort();
   for (const subscription of context.subscriptions) subscription.stop();
   await context.feed.stop();
-  do await context.lane.idle();
-  while (context.queue.isBusy);
+  await context.refusals.idle();
+  do {
+    await context.access.idle();
+    await context.lane.idle();
+  } while (context.queue.isBusy);
   await context.usage?.stop();
   await context.wakeUp?.stop();
   if (context.ownsDatabase) await context.db.close();

@@ -1,6 +1,7 @@
 /** Owns the making of a service: which parts it has and how they know each other. */
 import { ConfigurationError, parseId } from '@strata/core';
-import { AccessControl, type Authorize } from './access-control.ts';
+import { AccessControl } from './access-control.ts';
+import type { Authorize } from './authorize.ts';
 import { EffectiveValueCache } from './cache.ts';
 import { ChainMemory } from './chains.ts';
 import { CommitHistory } from './commit-history.ts';
@@ -17,6 +18,7 @@ import { RedisCache } from './redis-cache.ts';
 import { checkRedisClient, type RedisClient } from './redis-client.ts';
 import { Revisions } from './revisions.ts';
 import { RuleBook } from './rules.ts';
+import { RefusalQueue } from './refusals.ts';
 import { Usage } from './usage.ts';
 import { WakeUp } from './wake-up.ts';
 
@@ -116,6 +118,7 @@ export function createConfigurationService(
     ownsDatabase: !isDatabase(poolOrDatabase),
     environment,
     access: new AccessControl({ environment, authorize, timeoutMs: authorizeTimeout, isFollowed: cacheEnabled }),
+    refusals: new RefusalQueue(() => context),
     cache,
     shared:
       cache === undefined || redis === undefined || history === undefined
@@ -175,7 +178,8 @@ function checkOptions(options: ServiceOptions): void {
   if (!Number.isInteger(options.cacheMaxEntries ?? 1)) refuse('cacheMaxEntries', 'give a whole number');
   const { authorize, listen, onWarning, redis, usage } = options;
   // A hook that is there by name only would let everyone in.
-  if ('authorize' in options && typeof authorize !== 'function') refuse('authorize', 'give a function, or leave it out');
+  if ('authorize' in options && typeof authorize !== 'function')
+    refuse('authorize', 'give a function, or leave it out');
   if (redis !== undefined) checkRedisClient(redis);
   if (usage !== undefined && typeof usage !== 'boolean') parseId(usage, 'usage');
   if (listen !== undefined && typeof listen !== 'boolean' && !/^postgres(ql)?:\/\//.test(listen))

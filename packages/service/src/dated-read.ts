@@ -8,8 +8,8 @@ import {
   type ScopeContext,
   type ScopeRequest,
 } from '@strata/core';
-import type { Answer } from './access-control.ts';
 import type { Actor } from './actor.ts';
+import type { Answer } from './authorize.ts';
 import type { CacheEntry } from './cache.ts';
 import { begin, type Context, type Loaded } from './context.ts';
 import {
@@ -78,9 +78,7 @@ export async function read(
   options: ReadOptions,
 ): Promise<DatedValue<JsonValue>> {
   const { minRevision } = parseReadOptions(options);
-  return (
-    (await heldValue(context, actor, key, scope, minRevision)) ?? readMissing(context, actor, key, scope, options)
-  );
+  return (await heldValue(context, actor, key, scope, minRevision)) ?? readMissing(context, actor, key, scope, options);
 }
 
 /** The effective values of several keys at one scope; what is not in memory is read in one query. */

@@ -19,6 +19,7 @@ import {
 } from '@strata/core';
 import { describeLayers, findNewlyBroken } from './below.ts';
 import type { Context } from './context.ts';
+import { ApprovalNeeded, requirementOf } from './gate.ts';
 import { hashVersion } from './digest.ts';
 import type { HeadView } from './heads.ts';
 import type { Rule, Rules } from './rules.ts';
@@ -40,9 +41,9 @@ export function needsAncestors(key: string, rules: Rules): boolean {
   return rule !== undefined && !rule.validator.propertywise;
 }
 
-/** Whether a decision needs to know which scopes a change inherits from: for the layers above it, or for locks there. */
+/** Whether a decision needs to know which scopes a change inherits from: for the layers above it, for locks there, or for approvals. */
 export function needsLinks(key: string, rules: Rules): boolean {
-  return needsAncestors(key, rules) || rules.locks.has(key);
+  return needsAncestors(key, rules) || rules.locks.has(key) || rules.isProtected(key);
 }
 
 /**
@@ -62,7 +63,9 @@ export async function decide(
   if (broken.length > 0 && !intent.force) {
     throw new ConfigurationError('would_break', { layers: describeLayers(broken), broken });
   }
-  return { decision: { outcomes, seen: seenBy(view, intent.changes), quiet, broken }, after };
+  const requires = requirementOf(view, written);
+  if (requires !== undefined && intent.gate === 'refuse') throw new ApprovalNeeded(requires);
+  return { decision: { outcomes, seen: seenBy(view, intent.changes), quiet, broken, requires }, after };
 }
 
 function decideChange(
@@ -224,7 +227,9 @@ function newVersion(
 
 function seenBy(view: HeadView, changes: readonly ValueChange[]): SeenHead[] {
   return changes.flatMap((change) => {
-    const scopes = needsAncestors(change.key, view.rules) ? view.chain(change) : [change];
+    // Whether a first value needs approvals depends on what there is above it.
+    const isFirst = view.rules.isProtected(change.key) && view.head(change) === undefined;
+    const scopes = isFirst || needsAncestors(change.key, view.rules) ? view.chain(change) : [change];
     return scopes.map(({ scope, scopeId }) => {
       const address = { key: change.key, scope, scopeId };
       return { ...address, hash: view.head(address)?.hash ?? null };

@@ -6,7 +6,7 @@ import { deadlineIn, type Deadline } from './db/deadline.ts';
 import { isCut } from './lane.ts';
 import { findCommits } from './store/commits.ts';
 import { lockCounter, readProgress, takeTurn, type Progress } from './store/counter.ts';
-import { runWriteStep, type NewCommit, type SeenHead, type WriteStep } from './store/write.ts';
+import { runWriteStep, type NewCommit, type SeenHead, type WriteStep, type Written } from './store/write.ts';
 
 const maxTries = 5;
 /**
@@ -16,24 +16,26 @@ const maxTries = 5;
 const cutIsPassingMs = 250;
 
 /** A commit that was decided on. */
-interface CommitPlan<T> {
+export interface CommitPlan<T> {
   readonly commit: NewCommit;
   /** Which of what writers decide on it changes. */
   readonly changes: WriteStep['changes'];
   readonly seen?: readonly SeenHead[];
   /** Keys of which no layer may have changed since the revision that `decide` was given. */
   readonly quietKeys?: readonly string[];
+  /** The whole step, where the commit writes versions too. */
+  readonly step?: WriteStep;
   /** Writes the commit's own rows. */
   readonly store: (sql: Sql, written: { readonly revision: number; readonly at: Date }) => Promise<T>;
   /** Runs before the call resolves, once the commit is stored. */
-  readonly applied?: (revision: number) => void;
+  readonly applied?: (revision: number, written: Written) => void;
 }
 
 /** What a decision came to: nothing to do, or a commit. */
 export type Plan<T> = { readonly done: T } | CommitPlan<T>;
 
 /** Decides on such a commit. What it reads it reads through the context given, whose database is the transaction of the commit. */
-type Decide<T> = (progress: Progress, context: Context) => Promise<Plan<T>>;
+export type Decide<T> = (progress: Progress, context: Context) => Promise<Plan<T>>;
 
 /**
  * Decides and writes such a commit. Those of all processes take turns, so that none of them loses to another; it is decided again, up
@@ -67,16 +69,16 @@ function refuseUnlessPassing(error: unknown, tries: number, patience: Deadline):
 }
 
 async function tryOnce<T>(context: Context, decide: Decide<T>): Promise<T> {
-  let written: { readonly plan: CommitPlan<T>; readonly result: T; readonly revision: number } | undefined;
+  let written: { readonly plan: CommitPlan<T>; readonly result: T; readonly by: Written } | undefined;
   try {
     const done = await context.db.transaction(async (sql) => {
       await takeTurn(sql);
       const progress = await readProgress(sql);
       const plan = await decide(progress, inTransaction(context, sql));
       if ('done' in plan) return plan;
-      const { baseRevision, committedAt } = await runWriteStep(sql, stepOf(context, progress, plan));
-      const revision = baseRevision + 1;
-      written = { plan, revision, result: await plan.store(sql, { revision, at: committedAt }) };
+      const by = await runWriteStep(sql, plan.step ?? stepOf(context, progress, plan));
+      const result = await plan.store(sql, { revision: by.baseRevision + 1, at: by.committedAt });
+      written = { plan, by, result };
       return undefined;
     });
     if (done !== undefined) return done.done;
@@ -85,7 +87,7 @@ async function tryOnce<T>(context: Context, decide: Decide<T>): Promise<T> {
     if (written === undefined || !isCut(error) || !(await isStored(context, written.plan.commit))) throw error;
   }
   if (written === undefined) throw new Error('a decision was neither done nor written');
-  written.plan.applied?.(written.revision);
+  written.plan.applied?.(written.by.baseRevision + 1, written.by);
   context.feed.committed();
   return written.result;
 }

@@ -10,8 +10,10 @@ import {
   type ScopeRef,
   type ScopeRequest,
 } from '@strata/core';
+import type { Actor } from './actor.ts';
 import { authorOf, toEvent, type KeyFilter } from './change-view.ts';
 import type { Context } from './context.ts';
+import { readableEffective } from './feed-access.ts';
 import { addressName } from './heads.ts';
 import { effective } from './read.ts';
 import type { Rules } from './rules.ts';
@@ -33,12 +35,15 @@ export class EffectiveView {
   readonly #context: Context;
   readonly #request: ScopeRequest;
   readonly #filter: KeyFilter;
+  readonly #actor: Actor;
   #basis: Basis | undefined;
 
-  constructor(context: Context, request: ScopeRequest, filter: KeyFilter) {
+  /** @param actor who is told of the changes: only of those that he may read when they are told. */
+  constructor(context: Context, request: ScopeRequest, filter: KeyFilter, actor: Actor) {
     this.#context = context;
     this.#request = request;
     this.#filter = filter;
+    this.#actor = actor;
   }
 
   /** Forgets what it followed, because the commits up to the next one are not known. */
@@ -62,9 +67,7 @@ export class EffectiveView {
       case 'scope':
       case 'scope-removal':
         return chain.some(({ scope, scopeId }) => scope === about.scope && scopeId === about.scopeId);
-      case 'lock':
-      case 'unlock':
-      case 'tag':
+      default:
         return false;
     }
   }
@@ -77,8 +80,16 @@ export class EffectiveView {
     }
     const after = record.operation === 'change' ? before : await this.#basisAt(record.revision);
     const changes = await this.#compare(record, before, after);
+    const readable = await readableEffective(
+      this.#context,
+      this.#actor,
+      this.#request,
+      changes,
+      before.chain,
+      after.chain,
+    );
     this.#basis = after;
-    return toEvent(record, changes);
+    return toEvent(record, readable);
   }
 
   async #basisAt(revision: number): Promise<Basis> {

@@ -2,8 +2,10 @@
 import { isConfigurationError } from '@strata/core';
 import { systemActor } from './actor.ts';
 import type { Context } from './context.ts';
+import type { Intent } from './intent.ts';
 import { readExpired } from './store/settings.ts';
-import { newIntent, submit } from './write.ts';
+import { newIntent } from './new-commit.ts';
+import { submit } from './write.ts';
 
 const pageSize = 100;
 
@@ -12,9 +14,9 @@ export async function removeExpired(context: Context): Promise<void> {
   for (const head of await readExpired(context.db, context.environment, pageSize)) {
     const { key, scope, scopeId, hash } = head;
     const expected = { text: hash, prefix: hash };
-    const intent = newIntent(systemActor, [{ key, scope, scopeId, value: undefined, expected }], 'Expired', {
-      force: true,
-    });
+    const change = { key, scope, scopeId, value: undefined, expected };
+    // Its end was approved with it.
+    const intent: Intent = { ...newIntent(systemActor, [change], 'Expired', { force: true }), gate: 'pass' };
     try {
       await submit(context, intent);
     } catch (error) {

@@ -20,6 +20,8 @@ import {
   type ScopeRef,
   type ScopeRequest,
 } from '@strata/core';
+import { requireAlong, requirePermission } from './access.ts';
+import type { Actor } from './actor.ts';
 import { attributeParts, type AttributedPart } from './blame.ts';
 import { begin, type Context } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
@@ -28,6 +30,7 @@ import { readLinks } from './store/scopes.ts';
 import { readLayers } from './store/layers.ts';
 import { readVersionsAt } from './store/versions.ts';
 import { parseTime } from './time.ts';
+import { filterPermitted } from './visibility.ts';
 
 /** Where the value of one leaf comes from. */
 export interface ExplainedLeaf {
@@ -37,14 +40,14 @@ export interface ExplainedLeaf {
   /** The scope whose layer provides it; `schema` for a default of the schema. */
   readonly scope: ConfigScope | 'schema';
   readonly scopeId: string | null;
-  /** The version that last changed this leaf; `null` for a default of the schema. */
+  /** The version that last changed this leaf; `null` for a default of the schema, and where the caller may not read that layer. */
   readonly version: string | null;
   readonly changedBy: string | null;
   readonly changedAt: Date | null;
   readonly comment: string | null;
   /** The lock that keeps scopes below from changing it. */
   readonly lock?: LockRecord;
-  /** What each layer on the chain says about it, from global down. */
+  /** What each layer on the chain that the caller may read says about it, from global down. */
   readonly candidates: readonly LeafCandidate[];
 }
 
@@ -82,9 +85,14 @@ interface State {
   readonly rules: Rules;
 }
 
-/** Explains an effective value, now or at a past time. */
+/**
+ * Explains an effective value, now or at a past time. What a layer that the actor may not read gives to the value is told, but neither
+ * its version and author nor what else it says.
+ * @throws ConfigurationError `not_permitted`, also where the scope inherited from scopes at that time that the actor may not read at.
+ */
 export async function explain(
   context: Context,
+  actor: Actor,
   key: string,
   scope: ScopeContext | undefined,
   options: { readonly at?: Date | string },
@@ -92,17 +100,22 @@ export async function explain(
   begin(context);
   const parsed = parseKey(key);
   const request = parseScopeContext(scope);
+  await requirePermission(context, actor, 'read', { ...request, key: parsed });
   const state =
     options.at === undefined
       ? await stateNow(context, parsed, request)
       : await stateAt(context, parsed, request, await revisionAt(context.db, parseTime(options.at, 'at')));
+  if (options.at !== undefined) await requireAlong(context, actor, { ...request, key: parsed }, state.chain);
+  const told = await filterPermitted(context, actor, 'read', state.chain, (at) => ({ ...at, key: parsed }));
   const rule = state.rules.byKey.get(parsed);
   const merged = explainLayers(state.layers, rule?.definition.merge ?? 'deep');
   const value =
     merged.value === undefined || rule === undefined ? merged.value : rule.validator.withDefaults(merged.value);
   const locks = (state.rules.locks.get(parsed) ?? []).filter((lock) => state.chain.some((at) => sameScope(at, lock)));
-  const authors = await authorsOf(context, parsed, state, merged.leaves);
-  const leaves = merged.leaves.map((leaf) => explainLeaf(leaf, locks, authors));
+  const isTold = ({ at }: Layer['origin']): boolean => told.includes(at);
+  const shownLeaves = merged.leaves.filter(({ origin }) => isTold(origin));
+  const authors = await authorsOf(context, parsed, state, shownLeaves);
+  const leaves = merged.leaves.map((leaf) => explainLeaf(leaf, locks, authors, isTold));
   const defaults = merged.value === undefined || rule === undefined ? [] : defaultLeaves(rule, merged.value, value);
   return {
     key: parsed,
@@ -164,7 +177,12 @@ async function authorsOf(context: Context, key: string, state: State, leaves: re
   return authors;
 }
 
-function explainLeaf(leaf: MergedLeaf, locks: readonly Lock[], authors: Authors): ExplainedLeaf {
+function explainLeaf(
+  leaf: MergedLeaf,
+  locks: readonly Lock[],
+  authors: Authors,
+  isTold: (origin: Layer['origin']) => boolean,
+): ExplainedLeaf {
   const path = formatPath(leaf.path);
   const lock = locks.find((one) => isWithin(leaf.path, one.path));
   const author = authors.get(scopeName(leaf.origin.at))?.find((one) => formatPath(one.path) === path)?.version;
@@ -173,17 +191,19 @@ function explainLeaf(leaf: MergedLeaf, locks: readonly Lock[], authors: Authors)
     value: leaf.value,
     scope: leaf.origin.at.scope,
     scopeId: shownId(leaf.origin.at),
-    version: author?.version ?? leaf.origin.version,
+    version: author?.version ?? (isTold(leaf.origin) ? leaf.origin.version : null),
     changedBy: author?.changedBy ?? null,
     changedAt: author?.changedAt ?? null,
     comment: author?.comment ?? null,
     ...(lock === undefined ? {} : { lock: toLockRecord(lock) }),
-    candidates: leaf.candidates.map(({ origin, value }) => ({
-      scope: origin.at.scope,
-      scopeId: shownId(origin.at),
-      version: origin.version,
-      value,
-    })),
+    candidates: leaf.candidates
+      .filter(({ origin }) => isTold(origin))
+      .map(({ origin, value }) => ({
+        scope: origin.at.scope,
+        scopeId: shownId(origin.at),
+        version: origin.version,
+        value,
+      })),
   };
 }
 

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isConfigurationError, type ConfigurationError, type Cursor } from '@strata/core';
 import { ChangeLog } from './change-log.ts';
 import type { Context } from './context.ts';
+import { settleDueRequests } from './change-request-sweep.ts';
 import { removeExpired } from './expiry.ts';
 import { readFeedPage, type FeedPage, type FeedRecord } from './store/feed.ts';
 
@@ -162,6 +163,7 @@ export class Feed {
       if (!this.#isExpiryDue) return;
       this.#isExpiryDue = false;
       await removeExpired(this.#context());
+      await settleDueRequests(this.#context());
     } catch (error) {
       this.#lastFault = error;
     }

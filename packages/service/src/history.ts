@@ -2,12 +2,15 @@
 import {
   ConfigurationError,
   diff,
+  globalScope,
   parseKey,
   parseScope,
   type ConfigVersion,
   type Diff,
   type ScopeInput,
 } from '@strata/core';
+import { notPermitted, requirePermission } from './access.ts';
+import type { Actor } from './actor.ts';
 import { begin, type Context } from './context.ts';
 import {
   readAddressHistory,
@@ -16,7 +19,8 @@ import {
   type HistoryPlace,
   type StoredVersion,
 } from './store/versions.ts';
-import { requireVersion, resolveVersion } from './version-reference.ts';
+import { placeOf, requireVersion, resolveVersion } from './version-reference.ts';
+import { everything, takeVisible, visibilityOf, type Visibility } from './visibility.ts';
 import { parseAddress } from './write.ts';
 
 /** The last argument of calls that list or resolve versions. */
@@ -35,18 +39,39 @@ const maxLimit = 1000;
 /** One version of a key; null when there is none. */
 export async function getVersion(
   context: Context,
+  actor: Actor,
   key: string,
   version: string,
   options: Pick<HistoryOptions, 'scope'>,
 ): Promise<ConfigVersion | null> {
   begin(context);
-  const found = await resolveVersion(context, parseKey(key), version, options);
+  const parsed = parseKey(key);
+  const found = await resolveVersion(
+    context,
+    parsed,
+    version,
+    options,
+    await visibleVersions(context, actor, parsed, options),
+  );
   return found === undefined ? null : toPublicVersion(found);
 }
 
-/** The versions of a key, newest first. */
+/** Which versions of a key an actor may read. @throws ConfigurationError `not_permitted` at a scope that is named. */
+export async function visibleVersions(
+  context: Context,
+  actor: Actor,
+  key: string,
+  { scope }: Pick<HistoryOptions, 'scope'>,
+): Promise<Visibility> {
+  if (scope === undefined) return visibilityOf(context, actor, 'read', key);
+  await requirePermission(context, actor, 'read', { key, ...parseScope(scope) });
+  return everything;
+}
+
+/** The versions of a key that an actor may read, newest first. */
 export async function getHistory(
   context: Context,
+  actor: Actor,
   key: string,
   limit: number,
   options: HistoryOptions,
@@ -55,8 +80,13 @@ export async function getHistory(
   const scope = options.scope === undefined ? undefined : parseScope(options.scope);
   const parsed = parseKey(key);
   const most = parseCount(limit, 'limit', maxLimit);
-  const after = await parseBefore(context, parsed, options);
-  const versions = await readKeyHistory(context.db, context.environment, parsed, scope, after, most);
+  const see = await visibleVersions(context, actor, parsed, options);
+  if (!see.isPossible) throw notPermitted(actor, 'read', { ...globalScope, key: parsed });
+  const after = await parseBefore(context, parsed, options, see);
+  const versions = await takeVisible(see, most, placeOf, (size, last) =>
+    readKeyHistory(context.db, context.environment, parsed, scope, last === undefined ? after : placeIn(last), size),
+  );
+  if (after === undefined) await see.requireSome(versions);
   return versions.map(toPublicVersion);
 }
 
@@ -65,13 +95,16 @@ async function parseBefore(
   context: Context,
   key: string,
   { before, ...narrowed }: HistoryOptions,
+  see: Visibility,
 ): Promise<HistoryPlace | undefined> {
   if (before === undefined) return undefined;
-  if (typeof before === 'string') {
-    const { revision, scope, scopeId } = await requireVersion(context, key, before, narrowed);
-    return { revision, scope, scopeId: scopeId ?? '' };
-  }
+  if (typeof before === 'string') return placeIn(await requireVersion(context, key, before, narrowed, see));
   return { revision: parseCount(before, 'before', Number.MAX_SAFE_INTEGER) };
+}
+
+/** The place in the listing right after a version. */
+function placeIn({ revision, scope, scopeId }: StoredVersion): HistoryPlace {
+  return { revision, scope, scopeId: scopeId ?? '' };
 }
 
 /** Checks a count. @throws ConfigurationError `invalid_argument`. */
@@ -87,6 +120,7 @@ export function parseCount(input: unknown, argument: string, most: number): numb
 /** What changed from one version of a key to another. */
 export async function getDiff(
   context: Context,
+  actor: Actor,
   key: string,
   versionA: string,
   versionB: string,
@@ -94,9 +128,10 @@ export async function getDiff(
 ): Promise<Diff[]> {
   begin(context);
   const parsed = parseKey(key);
+  const see = await visibleVersions(context, actor, parsed, options);
   const [before, after] = await Promise.all([
-    requireVersion(context, parsed, versionA, options),
-    requireVersion(context, parsed, versionB, options),
+    requireVersion(context, parsed, versionA, options, see),
+    requireVersion(context, parsed, versionB, options, see),
   ]);
   return diff(layerOf(before), layerOf(after));
 }
@@ -109,10 +144,13 @@ export function layerOf(version: StoredVersion): ConfigVersion['value'] | undefi
 /** The current version of one layer; null when there is none. */
 export async function getLayer(
   context: Context,
+  actor: Actor,
   key: string,
   scope: HistoryOptions['scope'],
 ): Promise<ConfigVersion | null> {
   begin(context);
-  const [head] = await readAddressHistory(context.db, context.environment, parseAddress(key, scope), { limit: 1 });
+  const address = parseAddress(key, scope);
+  await requirePermission(context, actor, 'read', address);
+  const [head] = await readAddressHistory(context.db, context.environment, address, { limit: 1 });
   return head === undefined || head.deleted ? null : toPublicVersion(head);
 }

@@ -16,6 +16,10 @@ export {
   type JsonObject,
   type JsonValue,
   type MergeStrategy,
+  type Permission,
+  type RoleBindingInput,
+  type RoleDefinition,
+  type RoleSubject,
   type ScopeContext,
   type ScopeInput,
   type ScopeRef,
@@ -29,6 +33,7 @@ export type {
   SystemSettings,
 } from '@strata/core/schema';
 export type { Actor } from './actor.ts';
+export type { AccessResource, Authorize } from './authorize.ts';
 export type { BrokenLayer } from './validation.ts';
 export type { BlamedLeaf } from './blame.ts';
 export type { CacheStats } from './cache-management.ts';
@@ -39,6 +44,8 @@ export type { HistoryOptions } from './history.ts';
 export type { LockRecord } from './locks.ts';
 export type { RedisClient } from './redis-client.ts';
 export type { DatedValue, DatedValues, ReadAge, ReadOptions, WaitOptions } from './read-age.ts';
+export type { RoleBindingFilter, RoleBindingRecord } from './role-bindings.ts';
+export type { RoleRecord } from './roles.ts';
 export type { RestoreTarget, RollbackOptions } from './rollback.ts';
 export type { RegisteredSchema, SchemaOptions, SchemaRegistration, ValidationResult } from './schemas.ts';
 export type { RegisteredScope, ScopeRegistration } from './scopes.ts';

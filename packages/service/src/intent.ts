@@ -1,8 +1,9 @@
 /** Owns what a write of values is while it is on its way: what is asked for, what was decided, what became of it. */
+import type { Actor } from './actor.ts';
 import type { BrokenLayer } from './validation.ts';
 import { type Head } from './store/settings.ts';
 import type { NewCommit, NewVersion, SeenHead } from './store/write.ts';
-import type { Address, JsonValue } from '@strata/core';
+import type { Address, JsonValue, Requirement } from '@strata/core';
 
 /** One change of one address that a caller asks for. */
 export interface ValueChange extends Address {
@@ -27,9 +28,16 @@ export interface Expectation {
 /** A commit of value changes that waits for its decision. */
 export interface Intent {
   readonly commit: NewCommit;
+  /** Who asks, with his roles. */
+  readonly actor: Actor;
   readonly changes: readonly ValueChange[];
   /** Whether it goes ahead although values below become invalid. */
   readonly force: boolean;
+  /**
+   * What happens where it needs approvals. `refuse`: it is not accepted. `report`: the decision says so, and is not written. `pass`: it has
+   * them, or needs none whatever the policies say.
+   */
+  readonly gate: 'refuse' | 'report' | 'pass';
 }
 
 /** What was decided on one change: a new version, or that the head already is what was asked for. */
@@ -46,6 +54,8 @@ export interface Decision {
   readonly quiet: ReadonlyMap<string, number>;
   /** What it breaks below and was forced to. */
   readonly broken: readonly BrokenLayer[];
+  /** The approvals that it needs, or would. */
+  readonly requires: Requirement | undefined;
 }
 
 /** What became of an intent. */

@@ -12,20 +12,26 @@ import {
   shortVersion,
   utf8Length,
   type Address,
+  type JsonObject,
+  type JsonValue,
   type Lock,
   type Path,
   type ScopeInput,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
 import { shown } from './below.ts';
 import { begin, type Context } from './context.ts';
 import { brokenLock } from './decide.ts';
-import { commitDecision } from './decision-commit.ts';
+import { decideGated, type GatedPlan } from './change-request-filing.ts';
+import { requirementAt } from './gate.ts';
 import type { Rules } from './rules.ts';
 import { readLinks } from './store/scopes.ts';
 import { endLock, storeLock } from './store/locks.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';
 import { readAddressHistory } from './store/versions.ts';
-import { newCommit, parseWritten } from './write.ts';
+import { newCommit, parseComment } from './new-commit.ts';
+import type { Progress } from './store/counter.ts';
+import { parseWritten } from './write.ts';
 
 /** A lock as it is handed out: its path in the one notation, `scopeId` null at global. */
 export interface LockRecord extends Omit<Lock, 'path' | 'scopeId'> {
@@ -40,7 +46,7 @@ const maxPathBytes = 800;
 const listed = 20;
 
 /** Locks a key, or one part of it, for all scopes below. */
-export function lockConfig(
+export async function lockConfig(
   context: Context,
   actor: Actor,
   key: string,
@@ -49,38 +55,58 @@ export function lockConfig(
   comment: string | undefined,
 ): Promise<LockRecord> {
   begin(context);
-  const { address, path } = parseLocked(key, scope, options);
-  return commitDecision(context, async (progress, context) => {
-    const rules = await context.ruleBook.at(context.db, progress);
-    const existing = findLock(rules, address, path);
-    if (existing !== undefined) {
-      throw new ConfigurationError('lock_exists', {
-        key: address.key,
-        path: formatPath(path),
-        lockScope: formatScope(existing),
-      });
-    }
-    const [head] = await readAddressHistory(context.db, context.environment, address, { limit: 1 });
-    const hash = head === undefined || head.deleted ? null : head.hash;
-    const commit = newCommit(actor, 'lock', [key, formatPath(path)], comment, {
-      about: address,
-      metadata: { path: formatPath(path) },
+  const locked = parseLocked(key, scope, options);
+  await requirePermission(context, actor, 'write', locked.address);
+  const proposal = { operation: 'lock', arguments: toArguments(locked), comment: parseComment(comment) } as const;
+  return decideGated(context, actor, proposal, (progress, context) =>
+    planLock(progress, context, actor, proposal.arguments, comment),
+  );
+}
+
+/** Decides on a lock. */
+export async function planLock(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+  comment: string | undefined,
+): Promise<GatedPlan<LockRecord>> {
+  const { address, path } = fromArguments(args);
+  const rules = await context.ruleBook.at(context.db, progress);
+  const existing = findLock(rules, address, path);
+  if (existing !== undefined) {
+    throw new ConfigurationError('lock_exists', {
+      key: address.key,
+      path: formatPath(path),
+      lockScope: formatScope(existing),
     });
-    const lock = { ...address, path, lockedBy: actor.id, comment: commit.comment };
-    refuseBroken(
-      lock,
-      await layersBreaking(context, rules, { ...lock, version: null, revision: 0, lockedAt: new Date(0) }),
-    );
-    return {
-      commit,
-      changes: 'rules',
-      quietKeys: [address.key],
-      store: async (sql, { revision, at }) => {
-        await storeLock(sql, context.environment, { ...lock, hash, revision, lockedAt: at });
-        return toLockRecord({ ...lock, version: hash === null ? null : shortVersion(hash), revision, lockedAt: at });
-      },
-    };
+  }
+  const [head] = await readAddressHistory(context.db, context.environment, address, { limit: 1 });
+  const hash = head === undefined || head.deleted ? null : head.hash;
+  const commit = newCommit(actor, 'lock', [address.key, formatPath(path)], comment, {
+    about: address,
+    metadata: { path: formatPath(path) },
   });
+  const lock = { ...address, path, lockedBy: actor.id, comment: commit.comment };
+  refuseBroken(
+    lock,
+    await layersBreaking(context, rules, { ...lock, version: null, revision: 0, lockedAt: new Date(0) }),
+  );
+  return {
+    // What was never set is not protected yet: nothing of it was agreed to.
+    gate: {
+      requires: head === undefined ? undefined : requirementAt(rules, address.key, address),
+      before: null,
+      about: address,
+    },
+    commit,
+    changes: 'rules',
+    quietKeys: [address.key],
+    store: async (sql, { revision, at }) => {
+      await storeLock(sql, context.environment, { ...lock, hash, revision, lockedAt: at });
+      return toLockRecord({ ...lock, version: hash === null ? null : shortVersion(hash), revision, lockedAt: at });
+    },
+  };
 }
 
 function refuseBroken(lock: Pick<Lock, 'key' | 'path'>, layers: readonly Head[]): void {
@@ -110,7 +136,7 @@ export async function layersBreaking(context: Context, rules: Rules, lock: Lock)
 }
 
 /** Takes a lock away. */
-export function unlockConfig(
+export async function unlockConfig(
   context: Context,
   actor: Actor,
   key: string,
@@ -119,32 +145,66 @@ export function unlockConfig(
   comment: string | undefined,
 ): Promise<void> {
   begin(context);
-  const { address, path } = parseLocked(key, scope, options);
-  return commitDecision(context, async (progress, context) => {
-    const rules = await context.ruleBook.at(context.db, progress);
-    if (findLock(rules, address, path) === undefined) {
-      throw new ConfigurationError('lock_not_found', {
-        key: address.key,
-        path: formatPath(path),
-        scope: formatScope(address),
-      });
-    }
-    return {
-      commit: newCommit(actor, 'unlock', [key, formatPath(path)], comment, {
-        about: address,
-        metadata: { path: formatPath(path) },
-      }),
-      changes: 'rules',
-      store: (sql, { revision }) => endLock(sql, context.environment, address, path, revision),
-    };
-  });
+  const locked = parseLocked(key, scope, options);
+  await requirePermission(context, actor, 'write', locked.address);
+  const proposal = { operation: 'unlock', arguments: toArguments(locked), comment: parseComment(comment) } as const;
+  return decideGated(context, actor, proposal, (progress, context) =>
+    planUnlock(progress, context, actor, proposal.arguments, comment),
+  );
+}
+
+/** Decides on the end of a lock. */
+export async function planUnlock(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+  comment: string | undefined,
+): Promise<GatedPlan<void>> {
+  const { address, path } = fromArguments(args);
+  const rules = await context.ruleBook.at(context.db, progress);
+  const lock = findLock(rules, address, path);
+  if (lock === undefined) {
+    throw new ConfigurationError('lock_not_found', {
+      key: address.key,
+      path: formatPath(path),
+      scope: formatScope(address),
+    });
+  }
+  return {
+    gate: {
+      requires: requirementAt(rules, address.key, address),
+      before: { lockedBy: lock.lockedBy, revision: lock.revision },
+      about: address,
+    },
+    commit: newCommit(actor, 'unlock', [address.key, formatPath(path)], comment, {
+      about: address,
+      metadata: { path: formatPath(path) },
+    }),
+    changes: 'rules',
+    store: (sql, { revision }) => endLock(sql, context.environment, address, path, revision),
+  };
+}
+
+interface Locked {
+  readonly address: Address;
+  readonly path: Path;
+}
+
+function toArguments({ address: { key, scope, scopeId }, path }: Locked): JsonObject {
+  return { key, scope, scopeId, path: formatPath(path) };
+}
+
+function fromArguments(args: JsonValue): Locked {
+  const { path, ...address } = args as unknown as Address & { readonly path: string };
+  return { address, path: path === '' ? [] : parsePath(path) };
 }
 
 function parseLocked(
   key: string,
   scope: ScopeInput,
   { path }: { readonly path?: string },
-): { readonly address: Address; readonly path: Path } {
+): Locked {
   const address = parseWritten(key, scope);
   if (address.scope === 'user') {
     throw new ConfigurationError('invalid_scope', {

@@ -1,8 +1,9 @@
 /** Owns who may read an effective value: asked of what is in memory, before a read where its chain is evident, else of what was read. */
 import type { ConfigurationError, ScopeRequest } from '@strata/core';
 import { accessNow, notPermitted, requirePermission } from './access.ts';
-import type { AccessRules, Answer, Claim } from './access-control.ts';
+import type { AccessRules } from './access-control.ts';
 import type { Actor } from './actor.ts';
+import type { Answer, Claim } from './authorize.ts';
 import type { CacheEntry } from './cache.ts';
 import type { Context, Loaded } from './context.ts';
 
@@ -76,7 +77,7 @@ export async function permittedKeys(
   const rules = await rulesOf(context, loaded);
   if (access.isUnasked(rules, actor) || loaded.authority === undefined) return keys;
   const answers = await Promise.all(
-    keys.map((key) => access.decide(rules, actor, 'read', claimsOn(context, key, loaded))),
+    keys.map(async (key) => access.decide(rules, actor, 'read', claimsOn(context, key, loaded))),
   );
   return keys.filter((_, index) => answers[index] === true);
 }

@@ -53,7 +53,8 @@ export async function loadShared(context: Context, keys: readonly string[], requ
     values: new Map([...values, ...loaded.values]),
     revision: Math.max(loaded.revision, known.revision),
     since: Math.min(loaded.since, known.since),
-    authority: authority === undefined || loaded.authority === undefined ? undefined : [...authority, ...loaded.authority],
+    authority:
+      authority === undefined || loaded.authority === undefined ? undefined : [...authority, ...loaded.authority],
     progress: loaded.progress,
   };
 }

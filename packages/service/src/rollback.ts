@@ -11,23 +11,18 @@ import {
   type ScopeInput,
   type ScopeRef,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
+import { requireBreakGlass } from './break-glass.ts';
 import { begin, type Context } from './context.ts';
-import { parseCount, type HistoryOptions } from './history.ts';
+import { parseCount, visibleVersions, type HistoryOptions } from './history.ts';
 import { readProgress } from './store/counter.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { readScopeAt, type StoredVersion } from './store/versions.ts';
 import { parseTime } from './time.ts';
 import { requireVersion } from './version-reference.ts';
-import {
-  newIntent,
-  parseWrittenScope,
-  submit,
-  writeOne,
-  type Commit,
-  type DryRun,
-  type WriteOptions,
-} from './write.ts';
+import { newIntent } from './new-commit.ts';
+import { parseWrittenScope, submit, writeOne, type Commit, type DryRun, type WriteOptions } from './write.ts';
 
 /** What `restore` puts back: the state at a time, at a revision, or every key's version that bears a tag. */
 export type RestoreTarget = { readonly at: Date | string } | { readonly revision: number } | { readonly tag: string };
@@ -45,9 +40,12 @@ export async function rollback(
   options: WriteOptions & Pick<HistoryOptions, 'scope'> & { readonly dryRun?: boolean },
 ): Promise<ConfigVersion | DryRun> {
   begin(context);
-  const target = await requireVersion(context, parseKey(key), toVersion, options);
+  const parsed = parseKey(key);
+  const see = await visibleVersions(context, actor, parsed, options);
+  const target = await requireVersion(context, parsed, toVersion, options, see);
   const scope = options.scope === undefined ? null : formatScope(parseScope(options.scope));
-  return writeOne(context, actor, putBack(target), reason, options, ['rollback', target.key, toVersion, scope]);
+  const asRollback = { ...options, action: 'rollback' } as const;
+  return writeOne(context, actor, putBack(target), reason, asRollback, ['rollback', target.key, toVersion, scope]);
 }
 
 function putBack(target: StoredVersion): ValueChange {
@@ -67,10 +65,12 @@ export async function restore(
   target: RestoreTarget,
   scope: ScopeInput,
   comment: string | undefined,
-  options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
+  options: Pick<WriteOptions, 'force' | 'idempotencyKey' | 'breakGlass'>,
 ): Promise<Commit> {
   begin(context);
   const place = parseWrittenScope(scope);
+  // Before anything of the scope is looked at; each key is asked about below.
+  await requirePermission(context, actor, 'rollback', place, 'list');
   const changes = await restoringChanges(context, await parseTarget(context, target), place);
   if (changes.length === 0) {
     throw new ConfigurationError('version_not_found', {
@@ -78,6 +78,8 @@ export async function restore(
       key: `any key at ${formatScope(place)}`,
     });
   }
+  for (const change of changes) await requirePermission(context, actor, 'rollback', change);
+  await requireBreakGlass(context, actor, changes, options.breakGlass);
   const asked = ['restore', JSON.stringify(target), formatScope(place)];
   return submit(context, newIntent(actor, changes, comment, options, asked));
 }

@@ -1,10 +1,18 @@
-/** Owns what this process knows of definitions and locks: one consistent state of all of them, reloaded when it has changed. */
-import { type Definition, type JsonValue, type Lock } from '@strata/core';
+/** Owns what this process knows of definitions, locks and policies: one consistent state of all of them, reloaded when it has changed. */
+import {
+  defaultPolicy,
+  mayNeedApproval,
+  type ApprovalPolicy,
+  type Definition,
+  type JsonValue,
+  type Lock,
+} from '@strata/core';
 import { builtInDefinitions } from '@strata/core/schema';
 import type { ZodType } from 'zod';
 import type { Sql } from './db/database.ts';
 import { readProgress, type Progress } from './store/counter.ts';
 import { readLocks } from './store/locks.ts';
+import { readPolicies } from './store/policies.ts';
 import { readSchemas } from './store/schemas.ts';
 import { compileValidator, type Validator } from './validation.ts';
 
@@ -22,11 +30,32 @@ export interface Rule {
   readonly sensitive: boolean;
 }
 
-/** All definitions and locks at one revision. */
+/** All definitions, locks and policies at one revision. */
 export interface Rules {
   readonly revision: number;
   readonly byKey: ReadonlyMap<string, Rule>;
   readonly locks: ReadonlyMap<string, readonly Lock[]>;
+  /** Those in force, the default one among them unless another of its name was set. */
+  readonly policies: readonly ApprovalPolicy[];
+  /** Whether a change of a key may need approvals, at whichever scope. */
+  readonly isProtected: (key: string) => boolean;
+}
+
+/** How many keys of which no definition is known are remembered as protected or not. */
+const maxProtected = 10_000;
+
+/** Remembers the answers, which take a match of each policy's patterns. */
+function protection(policies: readonly ApprovalPolicy[], byKey: ReadonlyMap<string, Rule>): Rules['isProtected'] {
+  const known = new Map<string, boolean>();
+  return (key) => {
+    let answer = known.get(key);
+    if (answer === undefined) {
+      answer = mayNeedApproval(policies, key, byKey.get(key)?.definition.baseImpact ?? 'low');
+      if (known.size >= maxProtected) known.clear();
+      known.set(key, answer);
+    }
+    return answer;
+  };
 }
 
 /** Loads rules and keeps the last ones. */
@@ -98,7 +127,15 @@ export class RuleBook {
       if (ofKey === undefined) locks.set(lock.key, [lock]);
       else ofKey.push(lock);
     }
-    return { revision, byKey, locks };
+    const stored = (await readPolicies(sql, this.#environment, revision)).map(({ policy }) => policy);
+    const policies = stored.some(({ name }) => name === defaultPolicy.name) ? stored : [defaultPolicy, ...stored];
+    return { revision, byKey, locks, policies, isProtected: protection(policies, byKey) };
+  }
+
+  /** A rule as it would be with a definition that is not registered; `zod` where this process was handed it. */
+  compile(key: string, definition: Definition, digest: string, zod?: ZodType): Rule {
+    const schema = zod ?? this.#zod.get(zodName(key, digest));
+    return makeRule(key, definition, digest, 0, schema);
   }
 
   // Compiling a schema is dear, so a rule whose definition is unchanged is kept.
@@ -106,18 +143,28 @@ export class RuleBook {
     const held = this.#validators.get(key);
     if (held?.digest === digest && held.revision === revision) return held;
     const zod = digest === null ? undefined : this.#zod.get(zodName(key, digest));
-    const rule: Rule = {
-      key,
-      definition,
-      validator: compileValidator(key, definition, zod),
-      zod,
-      digest,
-      revision,
-      sensitive: definition.sensitive === true || hasSensitivePart(definition.jsonSchema),
-    };
+    const rule = makeRule(key, definition, digest, revision, zod);
     this.#validators.set(key, rule);
     return rule;
   }
+}
+
+function makeRule(
+  key: string,
+  definition: Definition,
+  digest: string | null,
+  revision: number,
+  zod: ZodType | undefined,
+): Rule {
+  return {
+    key,
+    definition,
+    validator: compileValidator(key, definition, zod),
+    zod,
+    digest,
+    revision,
+    sensitive: definition.sensitive === true || hasSensitivePart(definition.jsonSchema),
+  };
 }
 
 // Keys hold no spaces.

@@ -3,10 +3,12 @@ import { type Actor } from './actor.ts';
 import {
   checkJsonSchema,
   ConfigurationError,
+  globalScope,
   impactLevels,
   parseJsonValue,
   parseKey,
   scopes,
+  strictest,
   type Definition,
   type JsonObject,
   type JsonValue,
@@ -17,13 +19,17 @@ import { describeLayers, findBroken } from './below.ts';
 import type { BrokenLayer } from './validation.ts';
 import { begin, type Context } from './context.ts';
 import { lockedError } from './decide.ts';
-import { commitDecision } from './decision-commit.ts';
+import { decideGated, type GatedPlan } from './change-request-filing.ts';
+import { requirementAt } from './gate.ts';
 import { digestOf } from './digest.ts';
 import { layersBreaking } from './locks.ts';
 import type { Rule, Rules } from './rules.ts';
 import { storeSchema } from './store/schemas.ts';
 import { compileValidator, type ValidationProblem } from './validation.ts';
-import { newCommit } from './write.ts';
+import { newCommit, parseComment } from './new-commit.ts';
+import type { Progress } from './store/counter.ts';
+import { hasVersions } from './store/versions.ts';
+import { requirePermission } from './access.ts';
 
 /** The answer of `validateConfig`. */
 export interface ValidationResult {
@@ -71,36 +77,59 @@ export async function registerSchema(
   const validator = compileValidator(parsed, definition, zod);
   validator.check();
   if (zod !== undefined) context.ruleBook.holdZod(parsed, digest, zod);
-  return commitDecision(context, async (progress, context) => {
-    const rules = await context.ruleBook.at(context.db, progress);
-    const current = rules.byKey.get(parsed);
-    if (current?.digest === digest) return { done: { ...toRegistered(current), invalid: [] } };
-    const rule: Rule = {
-      key: parsed,
-      definition,
-      validator,
-      zod,
-      digest,
-      revision: 0,
-      sensitive: definition.sensitive === true,
-    };
-    const next: Rules = { ...rules, byKey: new Map([...rules.byKey, [parsed, rule]]) };
-    if (definition.merge !== current?.definition.merge) await refuseBreakingLocks(context, next, parsed);
-    const invalid = await findInvalid(context, next, parsed, options.onInvalid ?? 'report');
-    return {
-      commit: newCommit(actor, 'schema', [parsed, digest], options.comment, {
-        about: { key: parsed },
-        metadata: { digest },
-      }),
-      changes: 'rules',
-      quietKeys: options.onInvalid === 'refuse' || rules.locks.has(parsed) ? [parsed] : [],
-      store: async (sql, { revision }) => {
-        await storeSchema(sql, context.environment, { key: parsed, definition, digest, revision, createdBy: actor.id });
-        return { ...toRegistered({ ...rule, revision }), invalid };
-      },
-      applied: (revision) => context.cache?.definitionChanged(parsed, revision),
-    };
-  });
+  await requirePermission(context, actor, 'schema', { key: parsed, ...globalScope });
+  const { onInvalid = 'report', comment } = options;
+  const args = { key: parsed, definition: definition as unknown as JsonObject, onInvalid };
+  const proposal = { operation: 'schema', arguments: args, comment: parseComment(comment) } as const;
+  return decideGated(context, actor, proposal, (progress, context) =>
+    planSchema(progress, context, actor, args, comment, zod),
+  );
+}
+
+/**
+ * Decides on a schema.
+ * @param zod the Zod schema behind the definition, where this process has it.
+ */
+export async function planSchema(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+  comment: string | undefined,
+  zod?: ZodType,
+): Promise<GatedPlan<SchemaRegistration>> {
+  const { key, definition, onInvalid } = args as unknown as {
+    readonly key: string;
+    readonly definition: Definition;
+    readonly onInvalid: 'report' | 'refuse';
+  };
+  const digest = digestOf(definition as unknown as JsonValue);
+  const rules = await context.ruleBook.at(context.db, progress);
+  const current = rules.byKey.get(key);
+  if (current?.digest === digest) return { done: { ...toRegistered(current), invalid: [] } };
+  const rule = context.ruleBook.compile(key, definition, digest, zod);
+  const next: Rules = { ...rules, byKey: new Map([...rules.byKey, [key, rule]]) };
+  if (definition.merge !== current?.definition.merge) await refuseBreakingLocks(context, next, key);
+  const invalid = await findInvalid(context, next, key, onInvalid);
+  const isInUse = await hasVersions(context.db, context.environment, key);
+  return {
+    gate: {
+      // It is for every scope, so that the strictest of them counts.
+      requires: isInUse
+        ? strictest(scopes.map((scope) => requirementAt(rules, key, { scope, scopeId: '' })))
+        : undefined,
+      before: (current?.definition ?? null) as unknown as JsonValue,
+      about: { key, ...globalScope },
+    },
+    commit: newCommit(actor, 'schema', [key, digest], comment, { about: { key }, metadata: { digest } }),
+    changes: 'rules',
+    quietKeys: onInvalid === 'refuse' || rules.locks.has(key) || !isInUse ? [key] : [],
+    store: async (sql, { revision }) => {
+      await storeSchema(sql, context.environment, { key, definition, digest, revision, createdBy: actor.id });
+      return { ...toRegistered({ ...rule, revision }), invalid };
+    },
+    applied: (revision) => context.cache?.definitionChanged(key, revision),
+  };
 }
 
 /** Where layers begin to replace each other, one that spoke of other parts only would now override what is locked. */

@@ -1,10 +1,13 @@
-/** Owns the check of a scope's new parents: nothing that is stored below may break a lock or a schema by the move. */
+/** Owns the checks of a scope's new parents: nothing that is stored below may break a lock or a schema by the move, nor may it pass by approvals. */
 import {
   ConfigurationError,
+  formatScope,
   resolveChain,
   sameScope,
+  strictest,
   type Address,
   type JsonValue,
+  type Requirement,
   type ScopeLink,
   type ScopeRef,
 } from '@strata/core';
@@ -16,8 +19,9 @@ import { addressName } from './heads.ts';
 import { effective } from './read.ts';
 import type { Rule, Rules } from './rules.ts';
 import type { Progress } from './store/counter.ts';
-import { readLinks } from './store/scopes.ts';
-import { readLayersUnder, readSettings, type Head } from './store/settings.ts';
+import { requirementAt } from './gate.ts';
+import { hadParents, readLinks } from './store/scopes.ts';
+import { readLayersOfScope, readLayersUnder, readSettings, type Head } from './store/settings.ts';
 
 const pageSize = 500;
 
@@ -72,6 +76,46 @@ async function checkPage(
     const rule = rules.byKey.get(head.key);
     return rule === undefined ? [] : newlyBroken(rule, head, valueOn(layers, rule, then), valueOn(layers, rule, now));
   });
+}
+
+/**
+ * The approvals that a move needs: it gives the scope other values of protected keys, where any of the scopes that it leaves or comes under
+ * holds one. Nothing for a scope that never had a parent.
+ */
+export async function requirementOfMove(
+  context: Context,
+  progress: Progress,
+  child: ScopeRef,
+  before: readonly ScopeLink[],
+  after: readonly ScopeLink[],
+): Promise<Requirement | undefined> {
+  const { db, environment } = context;
+  if (!(await hadParents(db, environment, child))) return undefined;
+  const rules = await context.ruleBook.at(db, progress);
+  const above = await readLinks(
+    db,
+    environment,
+    [...before, ...after].map((link) => link.parent),
+  );
+  const then = new Map(upwards(before, above));
+  const now = new Map(upwards(after, above));
+  const moved = [...then, ...now].filter(([name]) => !(then.has(name) && now.has(name))).map(([, scope]) => scope);
+  const needed: (Requirement | undefined)[] = [];
+  for (const { scope, scopeId } of moved) {
+    for (const { key } of await readLayersOfScope(db, environment, scope, scopeId)) {
+      needed.push(requirementAt(rules, key, child), requirementAt(rules, key, { scope, scopeId }));
+    }
+  }
+  return strictest(needed);
+}
+
+/** The scopes that links lead to, by a name that tells the primary ones. */
+function upwards(links: readonly ScopeLink[], above: readonly ScopeLink[]): (readonly [string, ScopeRef])[] {
+  const isAbove = ({ child }: ScopeLink): boolean => links.some(({ parent }) => sameScope(parent, child));
+  return [...links, ...above.filter(isAbove)].map(({ parent, primary }) => [
+    `${formatScope(parent)} ${String(primary)}`,
+    parent,
+  ]);
 }
 
 function refuseLocked(rules: Rules, head: Head, chain: readonly ScopeRef[]): void {

@@ -9,14 +9,17 @@ import {
   sameScope,
   scopes as allScopes,
   type ConfigScope,
+  type JsonValue,
   type ScopeInput,
   type ScopeLink,
   type ScopeRef,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
 import { begin, type Context } from './context.ts';
-import { commitDecision } from './decision-commit.ts';
+import { decideGated, type GatedPlan } from './change-request-filing.ts';
 import { parseCount } from './history.ts';
-import { refuseBreakingMove } from './scope-move.ts';
+import { refuseBreakingMove, requirementOfMove } from './scope-move.ts';
+import type { Progress } from './store/counter.ts';
 import {
   listScopes as readList,
   readChildren,
@@ -26,7 +29,7 @@ import {
   type StoredScope,
 } from './store/scopes.ts';
 import { readLayersOfScope } from './store/settings.ts';
-import { newCommit } from './write.ts';
+import { newCommit } from './new-commit.ts';
 
 /** A scope to register. */
 export interface ScopeRegistration {
@@ -49,7 +52,7 @@ export interface RegisteredScope extends ScopeRef {
 type Parent = ScopeRef & { readonly primary: boolean };
 
 /** Registers a scope with its parents, or replaces what was registered. */
-export function registerScope(
+export async function registerScope(
   context: Context,
   actor: Actor,
   registration: ScopeRegistration,
@@ -58,26 +61,46 @@ export function registerScope(
   const child = parseRegistrable(registration);
   const parents = parseParents(child, registration);
   const name = parseName(registration.name);
-  return commitDecision(context, async (progress, context) => {
-    const [existing] = await readScopes(context.db, context.environment, [child]);
-    if (existing !== undefined && isSame(existing, name, parents)) return { done: toRegistered(existing) };
-    const before = existing?.links ?? [];
-    const after = toLinks(child, parents);
-    const checked = await refuseBreakingMove(context, progress, child, before, after);
-    return {
-      commit: newCommit(actor, 'scope', [child.scope, child.scopeId, name, parents.map(formatScope)], undefined, {
-        about: child,
-        metadata: { name, parents: parents.map(formatScope) },
-      }),
-      changes: 'scopes',
-      quietKeys: checked,
-      store: async (sql, { revision }) => {
-        await storeScope(sql, context.environment, { ...child, name, parents }, revision);
-        return toRegistered({ ...child, name, revision, links: after });
-      },
-      applied: (revision) => context.cache?.linksChanged(child, revision),
-    };
-  });
+  for (const place of [child, ...parents]) await requirePermission(context, actor, 'scopes', place);
+  const args = { scope: child.scope, scopeId: child.scopeId, name, parents: parents as unknown as JsonValue };
+  const proposal = { operation: 'scope', arguments: args, comment: null } as const;
+  return decideGated(context, actor, proposal, (progress, context) => planScope(progress, context, actor, args));
+}
+
+/** Decides on a scope and its parents. */
+export async function planScope(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+): Promise<GatedPlan<RegisteredScope>> {
+  const { name, parents, ...child } = args as unknown as ScopeRef & {
+    readonly name: string | null;
+    readonly parents: readonly Parent[];
+  };
+  const [existing] = await readScopes(context.db, context.environment, [child]);
+  if (existing !== undefined && isSame(existing, name, parents)) return { done: toRegistered(existing) };
+  const before = existing?.links ?? [];
+  const after = toLinks(child, parents);
+  const checked = await refuseBreakingMove(context, progress, child, before, after);
+  return {
+    gate: {
+      requires: await requirementOfMove(context, progress, child, before, after),
+      before: before.map(({ parent, primary }) => [formatScope(parent), primary]),
+      about: { key: formatScope(child), ...child },
+    },
+    commit: newCommit(actor, 'scope', [child.scope, child.scopeId, name, parents.map(formatScope)], undefined, {
+      about: child,
+      metadata: { name, parents: parents.map(formatScope) },
+    }),
+    changes: 'scopes',
+    quietKeys: checked,
+    store: async (sql, { revision }) => {
+      await storeScope(sql, context.environment, { ...child, name, parents }, revision);
+      return toRegistered({ ...child, name, revision, links: after });
+    },
+    applied: (revision) => context.cache?.linksChanged(child, revision),
+  };
 }
 
 function parseRegistrable(input: ScopeInput): ScopeRef {
@@ -141,34 +164,53 @@ function toRegistered({ scope, scopeId, name, revision, links }: StoredScope): R
 const listed = 20;
 
 /** Takes a scope out of the registry; refused while anything hangs on it. */
-export function removeScope(context: Context, actor: Actor, input: ScopeInput): Promise<void> {
+export async function removeScope(context: Context, actor: Actor, input: ScopeInput): Promise<void> {
   begin(context);
   const scope = parseRegistrable(input);
-  return commitDecision(context, async (progress, context) => {
-    const [existing] = await readScopes(context.db, context.environment, [scope]);
-    if (existing === undefined) throw new ConfigurationError('scope_not_found', { scope: formatScope(scope) });
-    const { locks } = await context.ruleBook.at(context.db, progress);
-    const locked = [...locks.values()].flat().filter((lock) => sameScope(lock, scope));
-    refuseUsed(
-      scope,
-      locked.map((lock) => `a lock on ${lock.key}`),
-    );
-    return {
-      commit: newCommit(actor, 'scope-removal', [scope.scope, scope.scopeId], undefined, { about: scope }),
-      changes: 'scopes',
-      // Looked at once more under the counter's lock, since layers and children may have come meanwhile.
-      store: async (sql, { revision }) => {
-        const children = await readChildren(sql, context.environment, scope, listed);
-        const layers = await readLayersOfScope(sql, context.environment, scope.scope, scope.scopeId);
-        refuseUsed(scope, [
-          ...children.map((child) => formatScope(child)),
-          ...layers.map((layer) => `a value of ${layer.key}`),
-        ]);
-        await endScope(sql, context.environment, scope, revision);
-      },
-      applied: (revision) => context.cache?.linksChanged(scope, revision),
-    };
-  });
+  await requirePermission(context, actor, 'scopes', scope);
+  const args = { scope: scope.scope, scopeId: scope.scopeId };
+  const proposal = { operation: 'scope-removal', arguments: args, comment: null } as const;
+  return decideGated(context, actor, proposal, (progress, context) =>
+    planScopeRemoval(progress, context, actor, args),
+  );
+}
+
+/** Decides on the removal of a scope. */
+export async function planScopeRemoval(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+): Promise<GatedPlan<void>> {
+  const scope = args as unknown as ScopeRef;
+  const [existing] = await readScopes(context.db, context.environment, [scope]);
+  if (existing === undefined) throw new ConfigurationError('scope_not_found', { scope: formatScope(scope) });
+  const { locks } = await context.ruleBook.at(context.db, progress);
+  const locked = [...locks.values()].flat().filter((lock) => sameScope(lock, scope));
+  refuseUsed(
+    scope,
+    locked.map((lock) => `a lock on ${lock.key}`),
+  );
+  return {
+    gate: {
+      requires: await requirementOfMove(context, progress, scope, existing.links, []),
+      before: existing.links.map(({ parent, primary }) => [formatScope(parent), primary]),
+      about: { key: formatScope(scope), ...scope },
+    },
+    commit: newCommit(actor, 'scope-removal', [scope.scope, scope.scopeId], undefined, { about: scope }),
+    changes: 'scopes',
+    // Looked at once more under the counter's lock, since layers and children may have come meanwhile.
+    store: async (sql, { revision }) => {
+      const children = await readChildren(sql, context.environment, scope, listed);
+      const layers = await readLayersOfScope(sql, context.environment, scope.scope, scope.scopeId);
+      refuseUsed(scope, [
+        ...children.map((child) => formatScope(child)),
+        ...layers.map((layer) => `a value of ${layer.key}`),
+      ]);
+      await endScope(sql, context.environment, scope, revision);
+    },
+    applied: (revision) => context.cache?.linksChanged(scope, revision),
+  };
 }
 
 function refuseUsed(scope: ScopeRef, uses: readonly string[]): void {

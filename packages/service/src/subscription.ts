@@ -1,8 +1,10 @@
 /** Owns one reader of the feed: where it is, what it wants, and that it gets all of that in order, each commit once and whole. */
 import { formatCursor, type Cursor, type FeedCommit, type FeedEvent } from '@strata/core';
+import type { Actor } from './actor.ts';
 import { commitEvent, layerChanges, type KeyFilter } from './change-view.ts';
 import type { Context } from './context.ts';
 import type { EffectiveView } from './effective-changes.ts';
+import { readableEvent } from './feed-access.ts';
 import { lossOf, type Loss } from './feed.ts';
 import type { FeedRecord } from './store/feed.ts';
 
@@ -20,6 +22,8 @@ export interface FeedSubscription {
 /** What a subscription is made of. */
 export interface SubscriptionParts {
   readonly context: Context;
+  /** Who is told: only of what he may read when he is told. */
+  readonly actor: Actor;
   readonly from: Cursor;
   readonly filter: KeyFilter;
   /** Makes the events those of one scope's effective values. */
@@ -153,10 +157,11 @@ export class Subscription implements FeedSubscription {
   }
 
   #eventOf(record: FeedRecord): FeedCommit | undefined | Promise<FeedCommit | undefined> {
-    const { context, filter, view } = this.#parts;
+    const { context, actor, filter, view } = this.#parts;
     if (record.environment !== context.environment) return undefined;
     if (view !== undefined) return view.eventOf(record);
-    return commitEvent(record, filter, () => layerChanges(record).filter(({ key }) => filter.matches(key)));
+    const event = commitEvent(record, filter, () => layerChanges(record).filter(({ key }) => filter.matches(key)));
+    return event === undefined || context.access.isOpen ? event : readableEvent(context, actor, record, event);
   }
 
   #handOver(record: FeedRecord, event: FeedCommit | undefined): Promise<void> | undefined {

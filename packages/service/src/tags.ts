@@ -4,19 +4,24 @@ import {
   ConfigurationError,
   formatAddress,
   parseKey,
-  parseLongHash,
   parseScope,
   parseTag,
   shortVersion,
+  type Address,
   type ConfigScope,
+  type JsonValue,
   type ScopeInput,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
 import { begin, type Context } from './context.ts';
-import { commitDecision } from './decision-commit.ts';
+import { decideGated, type GatedPlan } from './change-request-filing.ts';
+import { requirementAt } from './gate.ts';
 import { readTags, storeTag, type StoredTag } from './store/tags.ts';
-import { findVersions } from './store/versions.ts';
-import { only } from './version-reference.ts';
-import { newCommit } from './write.ts';
+import type { Progress } from './store/counter.ts';
+import { readVersions, type StoredVersion } from './store/versions.ts';
+import { resolveHash } from './version-reference.ts';
+import { visibilityOf } from './visibility.ts';
+import { newCommit, parseComment } from './new-commit.ts';
 
 /** A tag on a version. */
 export interface Tag {
@@ -32,7 +37,7 @@ export interface Tag {
 }
 
 /** Marks a version. The same tag on the same version again does no work. */
-export function createTag(
+export async function createTag(
   context: Context,
   actor: Actor,
   tag: string,
@@ -41,42 +46,64 @@ export function createTag(
 ): Promise<Tag> {
   begin(context);
   const name = parseTag(tag);
-  const prefix = parseLongHash(version);
-  return commitDecision(context, async (_progress, context) => {
-    const target = only(version, await findVersions(context.db, context.environment, undefined, undefined, prefix, 2));
-    if (target === undefined) throw new ConfigurationError('version_not_found', { version, key: 'any key' });
-    const address = { key: target.key, scope: target.scope, scopeId: target.scopeId ?? '' };
-    const [existing] = await readTags(context.db, context.environment, { tag: name, ...address });
-    if (existing?.hash === target.hash) return { done: toTag(existing) };
-    if (existing !== undefined) {
-      throw new ConfigurationError('tag_exists', {
-        tag: name,
-        version: shortVersion(existing.hash),
-        address: formatAddress(address),
-      });
-    }
-    const commit = newCommit(actor, 'tag', [name, target.hash], description, {
-      about: address,
-      metadata: { tag: name, version: target.version },
+  const target = await resolveHash(context, await visibilityOf(context, actor, 'read'), version);
+  if (target === undefined) throw new ConfigurationError('version_not_found', { version, key: 'any key' });
+  await requirePermission(context, actor, 'tag', addressOf(target));
+  const args = { tag: name, hash: target.hash };
+  const proposal = { operation: 'tag', arguments: args, comment: parseComment(description) } as const;
+  return decideGated(context, actor, proposal, (progress, context) =>
+    planTag(progress, context, actor, args, description),
+  );
+}
+
+function addressOf({ key, scope, scopeId }: StoredVersion): Address {
+  return { key, scope, scopeId: scopeId ?? '' };
+}
+
+/** Decides on a tag. */
+export async function planTag(
+  progress: Progress,
+  context: Context,
+  actor: Actor,
+  args: JsonValue,
+  description: string | undefined,
+): Promise<GatedPlan<Tag>> {
+  const { tag: name, hash } = args as { readonly tag: string; readonly hash: string };
+  const [target] = await readVersions(context.db, [hash]);
+  if (target === undefined) throw new ConfigurationError('version_not_found', { version: hash, key: 'any key' });
+  const address = addressOf(target);
+  const [existing] = await readTags(context.db, context.environment, { tag: name, ...address });
+  if (existing?.hash === target.hash) return { done: toTag(existing) };
+  if (existing !== undefined) {
+    throw new ConfigurationError('tag_exists', {
+      tag: name,
+      version: shortVersion(existing.hash),
+      address: formatAddress(address),
     });
-    return {
-      commit,
-      changes: 'nothing',
-      store: async (sql, { revision, at }) => {
-        const stored: StoredTag = {
-          ...address,
-          tag: name,
-          hash: target.hash,
-          description: commit.comment,
-          createdBy: actor.id,
-          createdAt: at,
-          revision,
-        };
-        await storeTag(sql, context.environment, stored);
-        return toTag(stored);
-      },
-    };
+  }
+  const commit = newCommit(actor, 'tag', [name, target.hash], description, {
+    about: address,
+    metadata: { tag: name, version: target.version },
   });
+  const rules = await context.ruleBook.at(context.db, progress);
+  return {
+    gate: { requires: requirementAt(rules, address.key, address), before: null, about: address },
+    commit,
+    changes: 'nothing',
+    store: async (sql, { revision, at }) => {
+      const stored: StoredTag = {
+        ...address,
+        tag: name,
+        hash: target.hash,
+        description: commit.comment,
+        createdBy: actor.id,
+        createdAt: at,
+        revision,
+      };
+      await storeTag(sql, context.environment, stored);
+      return toTag(stored);
+    },
+  };
 }
 
 function toTag({ hash, scopeId, ...tag }: StoredTag): Tag {

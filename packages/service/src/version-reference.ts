@@ -1,15 +1,24 @@
 /** Owns the resolution of what callers mean by a version. */
-import { ConfigurationError, parseScope, parseVersionReference, type ScopeInput } from '@strata/core';
+import { ConfigurationError, parseLongHash, parseScope, parseVersionReference, type ScopeInput } from '@strata/core';
+import type { Place } from './access.ts';
 import type { Context } from './context.ts';
 import { revisionAt } from './store/commits.ts';
 import { findTaggedVersions, findVersions, readAddressHistory, type StoredVersion } from './store/versions.ts';
+import { everything, takeVisible, type Visibility } from './visibility.ts';
 
 /** How many candidates an ambiguous reference lists. */
 const listed = 10;
 
+/** Where a version lies, as one is asked about it. */
+export function placeOf({ key, scope, scopeId }: StoredVersion): Place {
+  return { key, scope, scopeId: scopeId ?? '' };
+}
+
 /**
  * The version that a reference means: hashes and tags are looked up among all scopes of the key (or the one given), `HEAD…` and `@…`
  * at one address (default: global). Undefined when there is none.
+ * @param see what the caller may see: the rest is as if it did not exist. Default: everything, for what a write to the scope given
+ *   resolves.
  * @throws ConfigurationError `invalid_version`, or `ambiguous_version` with the candidates.
  */
 export async function resolveVersion(
@@ -17,23 +26,54 @@ export async function resolveVersion(
   key: string,
   reference: string,
   { scope }: { readonly scope?: ScopeInput | undefined },
+  see: Visibility = everything,
 ): Promise<StoredVersion | undefined> {
   const { db, environment } = context;
   const meant = parseVersionReference(reference);
   const at = scope === undefined ? undefined : parseScope(scope);
   const address = { key, ...(at ?? parseScope(undefined)) };
+  const seen = async (versions: readonly StoredVersion[]): Promise<StoredVersion | undefined> =>
+    (await see.filter(versions, placeOf))[0];
   switch (meant.kind) {
-    case 'hash':
-      return only(reference, await findVersions(db, environment, key, at, meant.prefix, listed + 1));
-    case 'tag':
-      return only(reference, await findTaggedVersions(db, environment, key, at, meant.tag, listed + 1));
+    case 'hash': {
+      const { prefix } = meant;
+      return onlySeen(see, reference, (size, offset) => findVersions(db, environment, key, at, prefix, size, offset));
+    }
+    case 'tag': {
+      const { tag } = meant;
+      return onlySeen(see, reference, (size, offset) =>
+        findTaggedVersions(db, environment, key, at, tag, size, offset),
+      );
+    }
     case 'head':
-      return (await readAddressHistory(db, environment, address, { offset: meant.back, limit: 1 }))[0];
+      return seen(await readAddressHistory(db, environment, address, { offset: meant.back, limit: 1 }));
     case 'time': {
       const until = await revisionAt(db, meant.at);
-      return (await readAddressHistory(db, environment, address, { until, limit: 1 }))[0];
+      return seen(await readAddressHistory(db, environment, address, { until, limit: 1 }));
     }
   }
+}
+
+/** The version of any key whose hash begins with 12 or more digits, among what the caller may see; undefined when there is none. */
+export function resolveHash(
+  { db, environment }: Context,
+  see: Visibility,
+  version: string,
+): Promise<StoredVersion | undefined> {
+  const prefix = parseLongHash(version);
+  return onlySeen(see, version, (size, offset) =>
+    findVersions(db, environment, undefined, undefined, prefix, size, offset),
+  );
+}
+
+async function onlySeen(
+  see: Visibility,
+  reference: string,
+  readPage: (size: number, offset: number) => Promise<readonly StoredVersion[]>,
+): Promise<StoredVersion | undefined> {
+  const read = (size: number, _last: unknown, offset: number): Promise<readonly StoredVersion[]> =>
+    readPage(size, offset);
+  return only(reference, await takeVisible(see, listed + 1, placeOf, read));
 }
 
 /** The same, where a version has to be found. @throws ConfigurationError `version_not_found`. */
@@ -42,8 +82,9 @@ export async function requireVersion(
   key: string,
   reference: string,
   options: { readonly scope?: ScopeInput | undefined },
+  see?: Visibility,
 ): Promise<StoredVersion> {
-  const version = await resolveVersion(context, key, reference, options);
+  const version = await resolveVersion(context, key, reference, options, see);
   if (version !== undefined) return version;
   throw new ConfigurationError('version_not_found', { version: reference, key });
 }

@@ -10,12 +10,16 @@ import {
   type FeedEvent,
   type FeedReset,
   type ScopeContext,
+  type ScopeRequest,
 } from '@strata/core';
+import { requirePermission } from './access.ts';
+import type { Actor } from './actor.ts';
 import type { KeyFilter } from './change-view.ts';
 import { begin, open, type Context } from './context.ts';
 import { EffectiveView } from './effective-changes.ts';
 import { readTip } from './store/feed.ts';
 import { Subscription, type FeedListener, type FeedSubscription } from './subscription.ts';
+import { requireVisibility } from './visibility.ts';
 
 /** What a reader of the feed wants, and from where on. */
 export interface FeedOptions {
@@ -39,9 +43,14 @@ export interface SubscribeOptions extends FeedOptions {
   readonly keys?: string | readonly string[];
 }
 
-/** Calls `listener` with each event from a place on. Resolves once nothing after that place can be missed any more. */
+/**
+ * Calls `listener` with each event from a place on. Resolves once nothing after that place can be missed any more. Each change is asked
+ * about when it is told: what the actor may not read by then is left out.
+ * @throws ConfigurationError `not_permitted` where the actor may read nothing of it now.
+ */
 export async function subscribe(
   context: Context,
+  actor: Actor,
   options: SubscribeOptions,
   listener: FeedListener,
 ): Promise<FeedSubscription> {
@@ -51,8 +60,9 @@ export async function subscribe(
   const request = options.scope === undefined ? undefined : parseScopeContext(options.scope);
   const given = options.fromRevision === undefined ? undefined : parseCursor(options.fromRevision, 'fromRevision');
   const from = given ?? (await readTip(context.db));
-  const view = request === undefined ? undefined : new EffectiveView(context, request, filter);
-  const subscription = new Subscription({ context, from, filter, view, listener });
+  await requireWatchable(context, actor, filter.names, request);
+  const view = request === undefined ? undefined : new EffectiveView(context, request, filter, actor);
+  const subscription = new Subscription({ context, actor, from, filter, view, listener });
   const { signal } = options;
   // The service may have been closed while the place was read.
   open(context);
@@ -66,12 +76,13 @@ export async function subscribe(
 /** Calls `callback` with the changes of each commit. Resolves to what stops that. */
 export async function watchConfig(
   context: Context,
+  actor: Actor,
   keys: string | readonly string[],
   callback: (changes: readonly ConfigChange[]) => unknown,
   { onReset, ...options }: WatchOptions,
 ): Promise<() => void> {
   if (typeof callback !== 'function') refuse('callback', `give a function, not ${describeInput(callback)}`);
-  const subscription = await subscribe(context, { ...options, keys }, (event) => {
+  const subscription = await subscribe(context, actor, { ...options, keys }, (event) => {
     if (event.type === 'commit') return callback(event.changes);
     if (onReset !== undefined) return onReset(event);
     context.report(missed(event));
@@ -86,6 +97,7 @@ export async function watchConfig(
  */
 export async function* changes(
   context: Context,
+  actor: Actor,
   keys: string | readonly string[],
   options: FeedOptions,
 ): AsyncGenerator<ConfigChange, void, undefined> {
@@ -93,7 +105,7 @@ export async function* changes(
   const stopped = new AbortController();
   const signal = AbortSignal.any([stopped.signal, context.ending.signal, ...(options.signal ? [options.signal] : [])]);
   signal.addEventListener('abort', () => turns.end(), { once: true });
-  await subscribe(context, { ...options, keys, signal }, (event) => turns.put(event));
+  await subscribe(context, actor, { ...options, keys, signal }, (event) => turns.put(event));
   try {
     for (let event = await turns.take(); event !== undefined; event = await turns.take()) {
       if (event.type !== 'commit') throw missed(event);
@@ -154,8 +166,22 @@ function parseFilter(keys: unknown): KeyFilter {
   const globs = patterns.filter(isGlob).map(globMatcher);
   return {
     name: patterns.join(' '),
+    names: globs.length === 0 ? [...exact] : undefined,
     matches: patterns.includes('*') ? () => true : (key) => exact.has(key) || globs.some((matches) => matches(key)),
   };
+}
+
+/** Refuses an actor who may watch nothing that is asked for; what of it he may be told is asked about each change. */
+async function requireWatchable(
+  context: Context,
+  actor: Actor,
+  names: readonly string[] | undefined,
+  request: ScopeRequest | undefined,
+): Promise<void> {
+  for (const key of names ?? [undefined]) {
+    if (request === undefined) await requireVisibility(context, actor, 'read', key);
+    else await requirePermission(context, actor, 'read', { ...request, key }, 'list');
+  }
 }
 
 const isGlob = (pattern: string): boolean => /[*?]/.test(pattern);

@@ -3,14 +3,12 @@ import type { BrokenLayer } from './validation.ts';
 import { type Actor } from './actor.ts';
 import { type Decision, type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
 import { effectiveValue } from './effective-value.ts';
-import { randomUUID } from 'node:crypto';
 import {
   ConfigurationError,
   diff,
   formatAddress,
   isConfigurationError,
   jsonText,
-  parseId,
   parseJsonValue,
   parseKey,
   parseLayer,
@@ -23,17 +21,20 @@ import {
   type Diff,
   type ImpactLevel,
   type JsonValue,
+  type Permission,
   type ScopeInput,
   type ScopeRef,
 } from '@strata/core';
 import { begin, type Context } from './context.ts';
+import { requirePermission } from './access.ts';
+import { approvalRequired, fileValues } from './change-request-filing.ts';
 import { decide } from './decide.ts';
-import { digestOf } from './digest.ts';
+import { ApprovalNeeded } from './gate.ts';
+import { requireBreakGlass } from './break-glass.ts';
+import { newIntent } from './new-commit.ts';
 import { HeadMemory, HeadView } from './heads.ts';
 import { readProgress } from './store/counter.ts';
-import type { CommitOperation } from './store/commits.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
-import type { NewCommit } from './store/write.ts';
 import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';
 
@@ -47,6 +48,11 @@ export interface WriteOptions {
   readonly idempotencyKey?: string;
   /** Goes ahead although values below become invalid; the audit log says so. */
   readonly force?: boolean;
+  /**
+   * Goes ahead without the approvals that it needs, for the reason given. Takes the permission `break-glass`, which nobody has where neither
+   * roles are bound nor `authorize` is set; the audit log names the reason and the policies.
+   */
+  readonly breakGlass?: string;
 }
 
 /** One change of a `commit`. */
@@ -87,6 +93,10 @@ export interface DryRun {
   readonly effectiveDiff: readonly Diff[];
   /** The layers below that would become invalid. */
   readonly wouldBreak: readonly BrokenLayer[];
+  /** Whether it would become a change request rather than a version. */
+  readonly requiresApproval: boolean;
+  /** How many approvals it needs; 0 where it needs none. */
+  readonly minimumApprovals: number;
 }
 
 const maxChanges = 5000;
@@ -107,6 +117,11 @@ export async function set(
     expiresAt: parseExpiry(options.expiresAt),
   };
   return writeOne(context, actor, change, comment, options);
+}
+
+/** The permission that a change takes. */
+export function actionOf({ value }: Pick<ValueChange, 'value'>): Permission {
+  return value === undefined ? 'delete' : 'write';
 }
 
 /** Removes one layer. */
@@ -131,11 +146,13 @@ export async function writeOne(
   actor: Actor,
   change: ValueChange,
   comment: string | undefined,
-  options: WriteOptions & { readonly dryRun?: boolean },
+  options: WriteOptions & { readonly dryRun?: boolean; readonly action?: Permission },
   asked?: JsonValue,
 ): Promise<ConfigVersion | DryRun> {
   begin(context);
   const expected = await parseExpectation(context, change, options.ifVersion);
+  await requirePermission(context, actor, options.action ?? actionOf(change), change);
+  await requireBreakGlass(context, actor, [change], options.breakGlass);
   const words = asked === undefined ? undefined : [asked, expected?.text ?? null];
   const intent = newIntent(actor, [{ ...change, expected }], comment, options, words);
   if (options.dryRun === true) return dryRun(context, intent);
@@ -152,6 +169,14 @@ export async function commit(
   options: WriteOptions,
 ): Promise<Commit> {
   begin(context);
+  const parsed = await parseChanges(context, changes);
+  for (const change of parsed) await requirePermission(context, actor, actionOf(change), change);
+  await requireBreakGlass(context, actor, parsed, options.breakGlass);
+  return submit(context, newIntent(actor, parsed, comment, options));
+}
+
+/** Checks the changes of a commit. */
+export async function parseChanges(context: Context, changes: readonly CommitChange[]): Promise<readonly ValueChange[]> {
   if (!isList(changes) || changes.length === 0 || changes.length > maxChanges) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'changes',
@@ -160,7 +185,7 @@ export async function commit(
   }
   const parsed: ValueChange[] = [];
   for (const change of changes) parsed.push(await parseChange(context, change));
-  return submit(context, newIntent(actor, refuseTwice(parsed), comment, options));
+  return refuseTwice(parsed);
 }
 
 function isList(changes: unknown): boolean {
@@ -238,78 +263,12 @@ async function parseExpectation(
   return { text: ifVersion, prefix: version.deleted ? null : version.hash };
 }
 
-/** Makes the commit of a call. */
-export function newCommit(
-  actor: Actor,
-  operation: CommitOperation,
-  request: JsonValue,
-  comment: string | undefined,
-  options: {
-    readonly idempotencyKey?: string | undefined;
-    readonly about?: Partial<Address>;
-    readonly metadata?: NewCommit['metadata'];
-  } = {},
-): NewCommit {
-  const id = randomUUID();
-  const said = parseComment(comment);
-  return {
-    id,
-    operation,
-    about: options.about,
-    actor: actor.id,
-    comment: said,
-    idempotencyKey: options.idempotencyKey === undefined ? id : parseId(options.idempotencyKey, 'idempotencyKey'),
-    requestDigest: digestOf([operation, actor.id, said, request]),
-    metadata: options.metadata ?? {},
-    ip: actor.ip ?? null,
-    userAgent: actor.userAgent ?? null,
-    requestId: actor.requestId ?? null,
-  };
-}
-
-const maxCommentLength = 10_000;
-
-function parseComment(comment: unknown): string | null {
-  if (comment === undefined || comment === null || comment === '') return null;
-  const problem =
-    typeof comment !== 'string'
-      ? `it must be a text, and is ${typeof comment}`
-      : comment.length > maxCommentLength
-        ? `it has ${String(comment.length)} characters, and ${String(maxCommentLength)} are allowed`
-        : comment.includes('\u0000') || !comment.isWellFormed()
-          ? 'it contains U+0000 or half of a surrogate pair'
-          : undefined;
-  if (problem !== undefined) throw new ConfigurationError('invalid_argument', { argument: 'comment', problem });
-  return comment as string;
-}
-
 /**
- * Makes the intent of a commit of value changes.
- * @param asked what the caller asked for in his own words, by which a repeated call is known: `HEAD~1` means another version by then.
- *   Default: the changes.
+ * Queues an intent and answers the commit it made, with a version for each change in the order given.
+ * @throws ApprovalRequiredError where it needs approvals; a request for it was made.
  */
-export function newIntent(
-  actor: Actor,
-  changes: readonly ValueChange[],
-  comment: string | undefined,
-  options: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
-  asked: JsonValue = changes.map(inWords),
-): Intent {
-  return {
-    commit: newCommit(actor, 'change', asked, comment, { idempotencyKey: options.idempotencyKey }),
-    changes,
-    force: options.force === true,
-  };
-}
-
-function inWords({ key, scope, scopeId, value, expiresAt, expected }: ValueChange): JsonValue {
-  const written = value === undefined ? [] : [value];
-  return [key, scope, scopeId, written, expiresAt?.toISOString() ?? null, expected?.text ?? null];
-}
-
-/** Queues an intent and answers the commit it made, with a version for each change in the order given. */
 export async function submit(context: Context, intent: Intent): Promise<Commit> {
-  const settled = await context.queue.submit(intent);
+  const settled = await passGate(context, intent);
   try {
     return toCommit(settled, (await versionsOf(context, intent, settled)).map(toPublicVersion));
   } catch (error) {
@@ -317,6 +276,19 @@ export async function submit(context: Context, intent: Intent): Promise<Commit> 
     // It is stored, and only the look at its versions failed.
     const { idempotencyKey } = intent.commit;
     throw new ConfigurationError('outcome_unknown', { idempotencyKey }, { cause: error });
+  }
+}
+
+async function passGate(context: Context, intent: Intent): Promise<Settled> {
+  for (;;) {
+    try {
+      return await context.queue.submit(intent);
+    } catch (error) {
+      if (!(error instanceof ApprovalNeeded)) throw error;
+      const request = await fileValues(context, intent);
+      if (request !== undefined) throw approvalRequired(request);
+      // The policy that asked for approvals is gone.
+    }
   }
 }
 
@@ -395,7 +367,7 @@ async function dryRun(context: Context, intent: Intent): Promise<DryRun> {
   await memory.read(context.db, context.environment, intent.changes);
   const rules = await context.ruleBook.at(context.db, memory.progress ?? (await readProgress(context.db)));
   const view = new HeadView(memory, rules);
-  const { decision, after } = await decide(context, view, { ...intent, force: true });
+  const { decision, after } = await decide(context, view, { ...intent, force: true, gate: 'report' });
   return describe(intent, decision, view, after);
 }
 
@@ -414,5 +386,7 @@ function describe(intent: Intent, decision: Decision, view: HeadView, after: Hea
     diff: diff(view.head(change)?.value, after.head(change)?.value),
     effectiveDiff: diff(effectiveValue(view, change.key, chain), effectiveValue(after, change.key, chain)),
     wouldBreak: decision.broken,
+    requiresApproval: decision.requires !== undefined,
+    minimumApprovals: decision.requires?.minimumApprovals ?? 0,
   };
 }

@@ -257,9 +257,11 @@ describe('migrate on PostgreSQL', () => {
           await ended;
           kills += 1;
         }
-        expect(kills).toBeGreaterThan(10);
+        // The next file stands on this one.
+        await database.transaction((sql) => sql.script(migration.body));
       }
-      expect(await migrate(database)).toStrictEqual({ applied: names, current: names });
+      expect(kills).toBeGreaterThan(20);
+      expect(await migrate(database)).toStrictEqual(complete);
       expect(await readLedger(database)).toStrictEqual(fullLedger);
     });
   });

@@ -5,9 +5,9 @@ import type { Sql } from '../db/database.ts';
 export interface Progress {
   /** The revision of the last commit. */
   readonly revision: number;
-  /** The last commit that changed a scope, a schema or a lock. */
+  /** The last commit that changed a scope, a schema, a lock, a policy, a role or a binding. */
   readonly decisionRevision: number;
-  /** The last commit that changed a schema or a lock. */
+  /** The last commit that changed a schema, a lock, a policy, a role or a binding. */
   readonly rulesRevision: number;
 }
 

@@ -114,6 +114,16 @@ export async function readChildren(
   return rows.map((row) => ({ scope: row.scope, scopeId: row.scope_id }));
 }
 
+/** Whether a scope has, or ever had, a parent besides global. */
+export async function hadParents(sql: Sql, environment: string, { scope, scopeId }: ScopeRef): Promise<boolean> {
+  const rows = await sql.query<Row & { readonly had_parents: boolean }>(
+    `SELECT EXISTS (SELECT FROM configuration_scope_parents
+      WHERE environment = $1 AND scope = $2 AND scope_id = $3) AS had_parents`,
+    [environment, scope, scopeId],
+  );
+  return rows[0]?.had_parents === true;
+}
+
 /** A scope as a commit leaves it. */
 export interface ScopeState extends ScopeRef {
   readonly name: string | null | undefined;

@@ -86,7 +86,7 @@ export async function readVersions(sql: Sql, hashes: readonly string[]): Promise
   return rows.map(toVersion);
 }
 
-/** Reads the versions of a key whose hash begins with `prefix` (hex), at most `limit`. */
+/** Reads the versions of a key whose hash begins with `prefix` (hex), newest first, from the `offset`th on, at most `limit`. */
 export async function findVersions(
   sql: Sql,
   environment: string,
@@ -94,17 +94,18 @@ export async function findVersions(
   scope: ScopeRef | undefined,
   prefix: string,
   limit: number,
+  offset = 0,
 ): Promise<StoredVersion[]> {
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables}
     WHERE v.hash >= $1 AND v.hash < $1 || 'g' AND v.environment = $2 AND ($3::text IS NULL OR v.key = $3)
-      AND ($4::text IS NULL OR (v.scope = $4 AND v.scope_id = $5)) ORDER BY v.revision DESC LIMIT $6`,
-    [prefix, environment, key ?? null, scope?.scope ?? null, scope?.scopeId ?? null, limit],
+      AND ($4::text IS NULL OR (v.scope = $4 AND v.scope_id = $5)) ORDER BY v.revision DESC, v.hash LIMIT $6 OFFSET $7`,
+    [prefix, environment, key ?? null, scope?.scope ?? null, scope?.scopeId ?? null, limit, offset],
   );
   return rows.map(toVersion);
 }
 
-/** Reads the versions of a key that bear a tag, at most `limit`. */
+/** Reads the versions of a key that bear a tag, newest first, from the `offset`th on, at most `limit`. */
 export async function findTaggedVersions(
   sql: Sql,
   environment: string,
@@ -112,12 +113,13 @@ export async function findTaggedVersions(
   scope: ScopeRef | undefined,
   tag: string,
   limit: number,
+  offset = 0,
 ): Promise<StoredVersion[]> {
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables} JOIN configuration_tags AS g ON g.version = v.hash
     WHERE g.environment = $1 AND g.tag = $2 AND g.key = $3 AND ($4::text IS NULL OR (g.scope = $4 AND g.scope_id = $5))
-    ORDER BY v.revision DESC LIMIT $6`,
-    [environment, tag, key, scope?.scope ?? null, scope?.scopeId ?? null, limit],
+    ORDER BY v.revision DESC, v.hash LIMIT $6 OFFSET $7`,
+    [environment, tag, key, scope?.scope ?? null, scope?.scopeId ?? null, limit, offset],
   );
   return rows.map(toVersion);
 }
@@ -231,4 +233,13 @@ export async function readScopeAt(
           [environment, scope.scope, scope.scopeId, target.revision],
         );
   return rows.map(toVersion);
+}
+
+/** Whether a key ever had a version, at whichever scope. */
+export async function hasVersions(sql: Sql, environment: string, key: string): Promise<boolean> {
+  const rows = await sql.query<Row & { readonly is_there: boolean }>(
+    'SELECT EXISTS (SELECT FROM configuration_settings WHERE environment = $1 AND key = $2) AS is_there',
+    [environment, key],
+  );
+  return rows[0]?.is_there === true;
 }

@@ -1,0 +1,217 @@
+/** Owns change requests as they are stored and as they are handed out. */
+import {
+  diff,
+  shortVersion,
+  type Address,
+  type ApprovalPolicy,
+  type ConfigScope,
+  type Diff,
+  type ImpactLevel,
+  type JsonValue,
+  type RequestStatus,
+  type Requirement,
+} from '@strata/core';
+import type { ValueChange } from './intent.ts';
+import type { CommitOperation } from './store/commits.ts';
+
+/** One change of a value in a request, with what it was based on. */
+export interface ProposedChange extends Address {
+  /** Absent for a removal. */
+  readonly value?: JsonValue;
+  /** An ISO time. */
+  readonly expiresAt?: string;
+  readonly rollbackFrom?: string;
+  readonly mustExist?: boolean;
+  /** The full hash of the version that was there; null where there never was one. */
+  readonly base: string | null;
+  /** Absent where there was no value. */
+  readonly baseValue?: JsonValue;
+}
+
+/** What approvals of a request are bound to, besides the changes themselves; by digests. */
+export interface Binding {
+  /** The policies and the level. */
+  readonly requirement: string;
+  /** The schemas of the keys, by key; null for one that has none of its own. */
+  readonly schemas: Readonly<Record<string, string | null>>;
+  /** The scopes that each address inherits along. */
+  readonly chains: string;
+  /** What an operation other than a change of values was based on. */
+  readonly before: JsonValue;
+}
+
+/** An approval as it is stored. */
+export interface StoredApproval {
+  readonly approver: string;
+  readonly roles: readonly string[];
+  readonly comment: string | null;
+  readonly at: Date;
+  readonly call: string;
+}
+
+/** A comment on a request. */
+export interface RequestComment {
+  readonly author: string;
+  readonly comment: string;
+  readonly at: Date;
+}
+
+/** A request as it is stored, with the approvals of its edition. */
+export interface StoredRequest extends Address {
+  readonly id: string;
+  readonly status: RequestStatus;
+  readonly edition: number;
+  readonly operation: CommitOperation;
+  readonly changes: readonly ProposedChange[];
+  /** What an operation other than `change` was called with. */
+  readonly arguments: JsonValue;
+  readonly binding: Binding;
+  readonly impactLevel: ImpactLevel;
+  readonly minimumApprovals: number;
+  readonly policies: readonly ApprovalPolicy[];
+  readonly isForced: boolean;
+  readonly requestedBy: string;
+  readonly requestedAt: Date;
+  readonly editors: readonly string[];
+  readonly justification: string | null;
+  readonly call: string;
+  readonly idempotencyKey: string | null;
+  readonly requestDigest: string;
+  readonly applyAt: Date | null;
+  readonly expiresAt: Date;
+  readonly reason: string | null;
+  readonly closedBy: string | null;
+  readonly closedAt: Date | null;
+  readonly commit: string | null;
+  readonly approvals: readonly StoredApproval[];
+  readonly comments: readonly RequestComment[];
+}
+
+/** An approval of the present edition of a request. */
+export interface Approval {
+  readonly approverId: string;
+  readonly comment: string | null;
+  readonly at: Date;
+}
+
+/** One change of a value in a request, as it is handed out. */
+export interface RequestedChange {
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  readonly operation: 'set' | 'delete';
+  /** The layer as it was when the change was requested or last edited; null where there was none. */
+  readonly currentValue: JsonValue;
+  /** Null for a removal. */
+  readonly proposedValue: JsonValue;
+  readonly diff: readonly Diff[];
+  /** The version that `currentValue` is of; null where there was none. */
+  readonly baseVersion: string | null;
+  /** When the new layer removes itself. */
+  readonly expiresAt?: Date;
+}
+
+/** A proposed commit that waits for approvals, or did. */
+export interface ChangeRequest {
+  readonly id: string;
+  /** Of the first change; for what is about no key the name of a policy or role, or the scope. */
+  readonly key: string;
+  readonly scope: ConfigScope;
+  readonly scopeId: string | null;
+  /** `change` for values, else what is to be done: `lock`, `schema`, `policy` … */
+  readonly operation: CommitOperation;
+  readonly status: RequestStatus;
+  /** Counts the edits, from 1. An approval is of one edition. */
+  readonly edition: number;
+  readonly impactLevel: ImpactLevel;
+  readonly requestedBy: string;
+  readonly requestedAt: Date;
+  readonly editors: readonly string[];
+  readonly justification: string | null;
+  /** Of the first change. */
+  readonly currentValue: JsonValue;
+  readonly proposedValue: JsonValue;
+  /** All changes of values; empty for other operations. */
+  readonly changes: readonly RequestedChange[];
+  readonly approvals: readonly Approval[];
+  readonly minimumApprovals: number;
+  /** The policies that ask for them. */
+  readonly policies: readonly ApprovalPolicy[];
+  readonly comments: readonly RequestComment[];
+  readonly expiresAt: Date;
+  /** When it is applied once it has its approvals; absent: at once. */
+  readonly applyAt?: Date;
+  /** Why it was rejected, withdrawn, suspended or is conflicted. */
+  readonly reason?: string;
+  readonly closedBy?: string;
+  readonly closedAt?: Date;
+  /** The commit that applied it. */
+  readonly commit?: string;
+}
+
+/** A request as it is handed out. */
+export function toChangeRequest(stored: StoredRequest): ChangeRequest {
+  const changes = stored.changes.map(toRequestedChange);
+  const [first] = changes;
+  return {
+    id: stored.id,
+    key: stored.key,
+    scope: stored.scope,
+    scopeId: stored.scope === 'global' ? null : stored.scopeId,
+    operation: stored.operation,
+    status: stored.status,
+    edition: stored.edition,
+    impactLevel: stored.impactLevel,
+    requestedBy: stored.requestedBy,
+    requestedAt: stored.requestedAt,
+    editors: stored.editors,
+    justification: stored.justification,
+    currentValue: first === undefined ? stored.binding.before : first.currentValue,
+    proposedValue: first === undefined ? stored.arguments : first.proposedValue,
+    changes,
+    approvals: stored.approvals.map(({ approver, comment, at }) => ({ approverId: approver, comment, at })),
+    minimumApprovals: stored.minimumApprovals,
+    policies: stored.policies,
+    comments: stored.comments,
+    expiresAt: stored.expiresAt,
+    ...(stored.applyAt === null ? {} : { applyAt: stored.applyAt }),
+    ...(stored.reason === null ? {} : { reason: stored.reason }),
+    ...(stored.closedBy === null ? {} : { closedBy: stored.closedBy }),
+    ...(stored.closedAt === null ? {} : { closedAt: stored.closedAt }),
+    ...(stored.commit === null ? {} : { commit: stored.commit }),
+  };
+}
+
+function toRequestedChange(change: ProposedChange): RequestedChange {
+  const { key, scope, scopeId, value, base, baseValue, expiresAt } = change;
+  return {
+    key,
+    scope,
+    scopeId: scope === 'global' ? null : scopeId,
+    operation: value === undefined ? 'delete' : 'set',
+    currentValue: baseValue ?? null,
+    proposedValue: value ?? null,
+    diff: diff(baseValue, value),
+    baseVersion: base === null ? null : shortVersion(base),
+    ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+  };
+}
+
+/** A proposed change as the write path takes it. */
+export function toValueChange(change: ProposedChange): ValueChange {
+  const { key, scope, scopeId, value, expiresAt, rollbackFrom, mustExist } = change;
+  return {
+    key,
+    scope,
+    scopeId,
+    value,
+    ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+    ...(rollbackFrom === undefined ? {} : { rollbackFrom }),
+    ...(mustExist === undefined ? {} : { mustExist }),
+  };
+}
+
+/** What a request asks for that no policy asks approvals of: the look of one other person. */
+export function orOneLook(requires: Requirement | undefined, impactLevel: ImpactLevel): Requirement {
+  return requires ?? { impactLevel, minimumApprovals: 1, policies: [] };
+}
