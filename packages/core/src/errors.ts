@@ -54,6 +54,19 @@ export const errorCatalogue = {
     status: 404,
     message: 'No version {version} of {key}. List its versions with getHistory.',
   },
+  commit_not_found: {
+    status: 404,
+    message: 'There is no commit {commit}. Each version names the id and the revision of its commit: see getHistory.',
+  },
+  revert_conflicts: {
+    status: 409,
+    message:
+      'The commit {commit} cannot be reverted, since later commits changed the same parts: {parts}. Nothing was written. Revert those commits first, or set these parts to what they shall be.',
+  },
+  revert_unsupported: {
+    status: 409,
+    message: 'The commit {commit} is {subject} and holds no values, so it cannot be reverted. Undo it with {call}.',
+  },
   invalid_tag: { status: 400, message: 'Invalid tag {tag}: {problem}.' },
   tag_exists: {
     status: 409,

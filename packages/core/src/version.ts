@@ -35,6 +35,8 @@ export interface ConfigVersion<T = JsonValue> {
   readonly revision: number;
   /** The id of its commit. */
   readonly commit: string;
+  /** The change request that it was applied by; absent where it needed none. */
+  readonly changeRequestId?: string;
   /** When this layer removes itself. */
   readonly expiresAt?: Date;
 }

@@ -3,9 +3,19 @@
 BEGIN;
 SELECT pg_advisory_xact_lock(7283640519);
 
-ALTER TABLE configuration_commits DROP CONSTRAINT IF EXISTS configuration_commits_operation_check;
-ALTER TABLE configuration_commits ADD CONSTRAINT configuration_commits_operation_check CHECK (operation IN
-  ('change', 'scope', 'scope-removal', 'schema', 'lock', 'unlock', 'tag', 'policy', 'role', 'binding'));
+-- Only where it is another one: it is read through the whole table, and nobody may find it gone meanwhile.
+DO $function$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_constraint WHERE conrelid = 'configuration_commits'::regclass
+      AND conname = 'configuration_commits_operation_check' AND pg_get_constraintdef(oid) LIKE '%binding%'
+  ) THEN
+    ALTER TABLE configuration_commits DROP CONSTRAINT IF EXISTS configuration_commits_operation_check;
+    ALTER TABLE configuration_commits ADD CONSTRAINT configuration_commits_operation_check CHECK (operation IN
+      ('change', 'scope', 'scope-removal', 'schema', 'lock', 'unlock', 'tag', 'policy', 'role', 'binding'));
+  END IF;
+END
+$function$;
 
 -- Approval policies, with the revisions between which they held.
 CREATE TABLE IF NOT EXISTS configuration_policies (

@@ -55,6 +55,8 @@ import {
   type RoleBindingRecord,
 } from './role-bindings.ts';
 import { listRoles, removeRole, setRole, type RoleRecord } from './roles.ts';
+import { revert, type RevertOptions } from './revert.ts';
+import type { RevertDryRun } from './revert-preview.ts';
 import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
 import {
   registerSchema,
@@ -200,6 +202,26 @@ export interface ConfigurationManagementService {
     reason: string,
     options: RollbackOptions & { readonly dryRun: true },
   ): Promise<DryRun>;
+
+  /**
+   * Undoes one commit of values, named by its id or its revision, as a new commit. What later commits changed stays: each layer is merged
+   * leaf by leaf. A layer that goes back whole to what it was is a rollback to that version. An expiry that the commit gave goes, and none
+   * comes back. Where nothing is left to undo, nothing is written.
+   * @throws `revert_conflicts` with every part that later commits changed again (nothing is written), `revert_unsupported` for a commit that
+   *   is not of values, `commit_not_found`, `reason_required`, and what any write throws.
+   */
+  revert(
+    commit: string | number,
+    userId: string,
+    reason: string,
+    options?: RevertOptions & { readonly dryRun?: false },
+  ): Promise<Commit>;
+  revert(
+    commit: string | number,
+    userId: string,
+    reason: string,
+    options: RevertOptions & { readonly dryRun: true },
+  ): Promise<RevertDryRun>;
 
   /** Puts a whole scope back, as one commit: to a time, to a revision, or every tagged key to its tagged version. */
   restore(
@@ -452,6 +474,12 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       reason: string,
       options: RollbackOptions & DryRunnable = {},
     ) => (await rollback(context, user(userId), key, toVersion, reason, options)) as never,
+    revert: async (
+      commit: string | number,
+      userId: string,
+      reason: string,
+      options: RevertOptions & { readonly dryRun?: boolean } = {},
+    ) => (await revert(context, user(userId), commit, reason, options)) as never,
     restore: async (target, scope, userId, comment, options = {}) =>
       restore(context, user(userId), target, scope, comment, options),
     blame: async (key, scope) => blame(context, actor, key, scope),

@@ -1,9 +1,11 @@
 /** Lists every public name of the library. */
 export {
+  ApprovalRequiredError,
   ConfigScope,
   ConfigurationError,
   ImpactLevel,
   isConfigurationError,
+  type ApprovalPolicy,
   type ConfigChange,
   type ConfigVersion,
   type Definition,
@@ -36,6 +38,10 @@ export type { Actor } from './actor.ts';
 export type { AccessResource, Authorize } from './authorize.ts';
 export type { BrokenLayer } from './validation.ts';
 export type { BlamedLeaf } from './blame.ts';
+export type { Approval, ChangeRequest, RequestComment, RequestedChange } from './change-request-record.ts';
+export type { ApproveOptions } from './change-request-decisions.ts';
+export type { ChangeEdit, ChangeProposal, ChangeRequestFilter, ChangeRequestInput } from './change-requests.ts';
+export type { PolicyRecord } from './policies.ts';
 export type { CacheStats } from './cache-management.ts';
 export type { ConfigurationManagementService } from './configuration-management-service.ts';
 export type { MigrationResult } from './db/migrate.ts';
@@ -44,6 +50,9 @@ export type { HistoryOptions } from './history.ts';
 export type { LockRecord } from './locks.ts';
 export type { RedisClient } from './redis-client.ts';
 export type { DatedValue, DatedValues, ReadAge, ReadOptions, WaitOptions } from './read-age.ts';
+export type { RevertOptions } from './revert.ts';
+export type { RevertConflict } from './revert-plan.ts';
+export type { RevertDryRun, RevertedLayer } from './revert-preview.ts';
 export type { RoleBindingFilter, RoleBindingRecord } from './role-bindings.ts';
 export type { RoleRecord } from './roles.ts';
 export type { RestoreTarget, RollbackOptions } from './rollback.ts';

@@ -37,11 +37,13 @@ interface VersionRow extends Row {
   readonly comment: string | null;
   readonly committed_at: Date;
   readonly tags: readonly string[] | null;
+  readonly change_request_id: string | null;
 }
 
 const versionColumns = `v.hash, v.commit_id, v.revision, v.key, v.scope, v.scope_id, v.parent, v.operation, v.value, v.rollback_from,
   v.impact_level, v.expires_at, c.actor, c.comment, c.committed_at,
-  (SELECT array_agg(t.tag ORDER BY t.revision, t.tag) FROM configuration_tags AS t WHERE t.version = v.hash) AS tags`;
+  (SELECT array_agg(t.tag ORDER BY t.revision, t.tag) FROM configuration_tags AS t WHERE t.version = v.hash) AS tags,
+  (SELECT q.id FROM configuration_change_requests AS q WHERE q.commit_id = v.commit_id) AS change_request_id`;
 const versionTables = 'configuration_versions AS v JOIN configuration_commits AS c ON c.id = v.commit_id';
 
 function toVersion(row: VersionRow): StoredVersion {
@@ -66,6 +68,7 @@ function toVersion(row: VersionRow): StoredVersion {
     revision: row.revision,
     commit: row.commit_id,
     ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    ...(row.change_request_id === null ? {} : { changeRequestId: row.change_request_id }),
   };
 }
 
