@@ -103,7 +103,9 @@ export function highestLevel(levels: readonly ImpactLevel[]): ImpactLevel {
 
 /** After how many seconds a request with these policies expires. */
 export function expiryOf(policies: readonly ApprovalPolicy[]): number {
-  return policies.length === 0 ? defaultExpiry : Math.min(...policies.map((policy) => policy.expiresIn ?? defaultExpiry));
+  return policies.length === 0
+    ? defaultExpiry
+    : Math.min(...policies.map((policy) => policy.expiresIn ?? defaultExpiry));
 }
 
 /** What is known of a request when somebody wants to approve it. */
@@ -131,7 +133,5 @@ function isApproverOf(
   { id, roles }: { readonly id: string; readonly roles: readonly string[] },
 ): boolean {
   if (approvers === undefined) return true;
-  return (
-    approvers.users?.includes(id) === true || roles.some((role) => approvers.roles?.includes(role) === true)
-  );
+  return approvers.users?.includes(id) === true || roles.some((role) => approvers.roles?.includes(role) === true);
 }

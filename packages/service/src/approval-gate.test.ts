@@ -153,7 +153,9 @@ describeDatabases('the gate of approvals', (engine) => {
     expect(await outcomeOf(service.removeScope(user))).toBe('approval_required');
     expect(await service.getScopeChain({ ...user })).toHaveLength(4);
     // What is new comes under nothing that it was not under before.
-    expect(await outcomeOf(service.registerScope({ scope: 'team', scopeId: 'new', parent: scopes.org }))).toBe('applied');
+    expect(await outcomeOf(service.registerScope({ scope: 'team', scopeId: 'new', parent: scopes.org }))).toBe(
+      'applied',
+    );
   });
 
   it('asks of first values at a team or user what the layer above would need, at global and an org nothing', async () => {
@@ -185,7 +187,9 @@ describeDatabases('the gate of approvals', (engine) => {
     const glass = (by: Service, actor: string, reason: string) =>
       by.set('approval_thresholds', { budgetVariance: 2 }, scopes.global, actor, 'fire', { breakGlass: reason });
     expect(await outcomeOf(glass(service, 'ann', 'the house burns'))).toBe('not_permitted');
-    const guarded = services.on(database, { authorize: (actor, action) => action !== 'break-glass' || actor.id === 'eve' });
+    const guarded = services.on(database, {
+      authorize: (actor, action) => action !== 'break-glass' || actor.id === 'eve',
+    });
     expect(await outcomeOf(glass(guarded, 'ann', 'the house burns'))).toBe('not_permitted');
     expect(await outcomeOf(glass(guarded, 'eve', ' '))).toBe('reason_required');
     expect(await outcomeOf(glass(guarded, 'eve', 'the house burns'))).toBe('applied');

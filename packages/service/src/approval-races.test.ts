@@ -30,7 +30,13 @@ describeDatabases('a race for a change request', (engine) => {
 
   const ask = async (service: Service, round: number): Promise<string> => {
     const request = await service.requestChange({
-      ...{ key: 'k', proposedValue: { a: round }, ...global, requestedBy: 'ann', justification: `round ${String(round)}` },
+      ...{
+        key: 'k',
+        proposedValue: { a: round },
+        ...global,
+        requestedBy: 'ann',
+        justification: `round ${String(round)}`,
+      },
     });
     await service.approveChange(request.id, 'bob');
     return request.id;
@@ -45,9 +51,12 @@ describeDatabases('a race for a change request', (engine) => {
     for (let round = 1; round <= rounds; round += 1) {
       const id = await ask(service, round);
       const before = (await service.getHistory('k', 500)).length;
-      const first = one.approveChange(id, 'cleo');
-      const second = rivals[name]?.(two, id, round) ?? Promise.resolve();
-      const [approval, rival] = await Promise.allSettled(round % 2 === 0 ? [first, second] : [first, second]);
+      const approve = () => one.approveChange(id, 'cleo');
+      const rivalry = async () => rivals[name]?.(two, id, round);
+      // Each of them is first by turns.
+      const early = round % 2 === 0 ? approve() : rivalry();
+      const late = round % 2 === 0 ? rivalry() : approve();
+      const [approval, rival] = await Promise.allSettled(round % 2 === 0 ? [early, late] : [late, early]);
       const request = await service.getChangeRequest(id);
       const after = (await service.getHistory('k', 500)).length;
       expect(after - before).toBe(request.status === 'applied' ? 1 : 0);
@@ -92,7 +101,10 @@ describeDatabases('a race for a change request', (engine) => {
       const id = await ask(service, round);
       const policy = await service
         .setPolicy({ name: 'k', keys: ['k'], minimumApprovals: 2, expiresIn: 3600 + round }, 'ann')
-        .then(() => '', (error: unknown) => (error as { readonly requestId: string }).requestId);
+        .then(
+          () => '',
+          (error: unknown) => (error as { readonly requestId: string }).requestId,
+        );
       await service.approveChange(policy, 'bob');
       const [change, rule] = await Promise.allSettled([
         one.approveChange(id, 'cleo'),

@@ -108,7 +108,7 @@ export function refuseApproval(
     actor: actor.id,
     requestId: id,
     policy: policies.map(({ name }) => name).join(', '),
-    approvers: named.join(' or ') || 'whoever holds the permission approve there',
+    approvers: named.length === 0 ? 'whoever holds the permission approve there' : named.join(' or '),
   });
 }
 

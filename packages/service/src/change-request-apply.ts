@@ -1,12 +1,6 @@
 /** Owns the application of an approved request: that it is still what was approved, and the commit that it becomes. */
 import { randomUUID } from 'node:crypto';
-import {
-  formatAddress,
-  formatPath,
-  isConfigurationError,
-  rebase,
-  type JsonValue,
-} from '@strata/core';
+import { formatAddress, formatPath, isConfigurationError, rebase, type JsonValue } from '@strata/core';
 import type { Actor } from './actor.ts';
 import { operations } from './change-request-operations.ts';
 import { bindingOf } from './change-request-filing.ts';
@@ -100,7 +94,9 @@ function rebased(view: HeadView, change: ProposedChange): ValueChange {
   const isWhole = view.rules.byKey.get(change.key)?.definition.merge === 'replace';
   const { value, conflicts } = rebase(change.baseValue, change.value, head?.value);
   if (isWhole || conflicts.length > 0) {
-    const where = isWhole ? '' : ` at ${conflicts.map(({ path }) => formatPath(path) || 'the whole value').join(', ')}`;
+    const where = isWhole
+      ? ''
+      : ` at ${conflicts.map(({ path }) => (path.length === 0 ? 'the whole value' : formatPath(path))).join(', ')}`;
     throw new CannotApply(`${formatAddress(change)} was changed meanwhile${where}`);
   }
   const { rollbackFrom: _another, ...rest } = asked;

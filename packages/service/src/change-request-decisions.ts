@@ -134,12 +134,7 @@ async function decideOn(
   context: Context,
   id: string,
   onConflict: 'conflict' | 'suspend',
-  plan: (
-    progress: Progress,
-    context: Context,
-    request: StoredRequest,
-    now: Date,
-  ) => Promise<Plan<ChangeRequest>>,
+  plan: (progress: Progress, context: Context, request: StoredRequest, now: Date) => Promise<Plan<ChangeRequest>>,
 ): Promise<ChangeRequest> {
   let edition = 0;
   try {

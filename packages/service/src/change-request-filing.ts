@@ -196,11 +196,7 @@ function toProposed(view: HeadView, change: Intent['changes'][number]): Proposed
 }
 
 /** What an approval of changes is bound to, besides the changes. */
-export function bindingOf(
-  view: HeadView,
-  changes: readonly Address[],
-  requires: Requirement | undefined,
-): Binding {
+export function bindingOf(view: HeadView, changes: readonly Address[], requires: Requirement | undefined): Binding {
   const keys = [...new Set(changes.map(({ key }) => key))].sort();
   return {
     requirement: requirementDigest(requires),

@@ -34,14 +34,20 @@ describeDatabases('a change request', (engine) => {
     const refusal = await expectRefusal(write, 'approval_required');
     const { requestId } = refusal.details;
     expect(refusal.message).toBe(`This change requires approval. Change request created: ${String(requestId)}`);
-    expect(refusal.message.match(/request created: (.+)/)?.[1]).toBe(requestId);
+    expect(/request created: (.+)/.exec(refusal.message)?.[1]).toBe(requestId);
     expect(refusal).toMatchObject({ requestId, status: 409 });
     expect(refusal.details['hint']).toMatch(/setPolicy\(/);
     expect(await service.get(key)).toEqual(first);
     const [request] = await service.getPendingChanges('bob');
     expect(request).toMatchObject({
       ...{ id: requestId, key, scope: 'global', scopeId: null, status: 'pending', impactLevel: 'critical' },
-      ...{ requestedBy: 'ann', justification: 'prices went up', currentValue: first, minimumApprovals: 2, approvals: [] },
+      ...{
+        requestedBy: 'ann',
+        justification: 'prices went up',
+        currentValue: first,
+        minimumApprovals: 2,
+        approvals: [],
+      },
       proposedValue: { ...first, maintenanceApproval: 150 },
       changes: [{ diff: [{ path: 'maintenanceApproval', operation: 'modify', oldValue: 100, newValue: 150 }] }],
     });
@@ -69,7 +75,10 @@ describeDatabases('a change request', (engine) => {
     await expectRefusal(service.approveChange(id, 'dan'), 'request_applied');
     const other = await raise(service, 160);
     await expectRefusal(service.rejectChange(other, 'bob', '  '), 'reason_required');
-    expect(await service.rejectChange(other, 'bob', 'not now')).toMatchObject({ status: 'rejected', reason: 'not now' });
+    expect(await service.rejectChange(other, 'bob', 'not now')).toMatchObject({
+      status: 'rejected',
+      reason: 'not now',
+    });
     await expectRefusal(service.approveChange(other, 'cleo'), 'request_closed');
   });
 
@@ -240,7 +249,9 @@ describeDatabases('a change request', (engine) => {
     await service.waitForRevision(await revision());
     expect(await service.get(key)).toMatchObject({ maintenanceApproval: 150 });
     expect(await service.getHistory(key)).toHaveLength(2);
-    expect(await service.getChangeRequest(two.id)).toMatchObject({ reason: expect.stringContaining('changed') as string });
+    expect(await service.getChangeRequest(two.id)).toMatchObject({
+      reason: expect.stringContaining('changed') as string,
+    });
   });
 
   it('is one for a call that is repeated', async () => {
@@ -257,7 +268,10 @@ describeDatabases('a change request', (engine) => {
     await service.approveChange(keyed, 'cleo');
     const again = await service.set(key, value, global, 'ann', 'keyed', { idempotencyKey: 'once' });
     expect(again).toMatchObject({ changeRequestId: keyed });
-    await expectRefusal(service.set(key, {}, global, 'ann', 'keyed', { idempotencyKey: 'once' }), 'idempotency_conflict');
+    await expectRefusal(
+      service.set(key, {}, global, 'ann', 'keyed', { idempotencyKey: 'once' }),
+      'idempotency_conflict',
+    );
   });
 
   it('leaves audit rows of who asked, who agreed, who was refused', async () => {

@@ -59,11 +59,7 @@ export type ChangeEdit = (Partial<ChangeProposal> | { readonly changes: readonly
 };
 
 /** Asks for a change. A change that no policy asks approvals of waits for one. */
-export async function requestChange(
-  context: Context,
-  actor: Actor,
-  input: ChangeRequestInput,
-): Promise<ChangeRequest> {
+export async function requestChange(context: Context, actor: Actor, input: ChangeRequestInput): Promise<ChangeRequest> {
   begin(context);
   const changes = await parseProposals(context, input);
   const justification = parseJustification(input.justification);
@@ -165,7 +161,14 @@ async function editedChanges(
     });
   }
   if ('changes' in edit) return parseProposals(context, edit);
-  const { key, scope, scopeId, proposedValue, delete: isRemoval, expiresAt } = edit as Partial<ChangeProposal> & {
+  const {
+    key,
+    scope,
+    scopeId,
+    proposedValue,
+    delete: isRemoval,
+    expiresAt,
+  } = edit as Partial<ChangeProposal> & {
     readonly scopeId?: string;
   };
   const given = [key, scope, scopeId, proposedValue, isRemoval, expiresAt].some((part) => part !== undefined);
@@ -196,7 +199,10 @@ export async function scheduleChange(
   applyAt: Date | string | null,
 ): Promise<ChangeRequest> {
   if ((applyAt as unknown) === undefined) {
-    throw new ConfigurationError('invalid_argument', { argument: 'applyAt', problem: 'give a time, or null for at once' });
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'applyAt',
+      problem: 'give a time, or null for at once',
+    });
   }
   return editChange(context, actor, requestId, { applyAt });
 }
@@ -213,7 +219,8 @@ async function replace(context: Context, actor: Actor, id: string, edit: Replace
     const locked = await lockRequest(inside.db, inside.environment, id);
     if (locked === undefined) throw notFound(id);
     const { request } = locked;
-    if (nextStatus(request.status, 'edit') === undefined && request.status !== 'conflicted') refuseState(request, 'edit');
+    if (nextStatus(request.status, 'edit') === undefined && request.status !== 'conflicted')
+      refuseState(request, 'edit');
     if (request.edition !== edit.edition) {
       throw new ConfigurationError('request_edited', { requestId: id, edition: request.edition });
     }

@@ -354,7 +354,12 @@ export interface ConfigurationManagementService {
    * @throws `self_approval`, `already_approved`, `not_an_approver`, `request_expired`, `request_applied`, `request_edited`,
    *   `request_closed`, `request_not_found`; `request_conflicted` where it is no longer what was shown, and says why.
    */
-  approveChange(requestId: string, approverId: string, comment?: string, options?: ApproveOptions): Promise<ChangeRequest>;
+  approveChange(
+    requestId: string,
+    approverId: string,
+    comment?: string,
+    options?: ApproveOptions,
+  ): Promise<ChangeRequest>;
 
   /** Rejects a request for good. Takes a reason, and somebody who may approve it. */
   rejectChange(requestId: string, approverId: string, reason: string): Promise<ChangeRequest>;

@@ -74,9 +74,7 @@ export function requirementOfRules(rules: Rules): Requirement | undefined {
   const most = Math.max(0, ...rules.policies.map(({ minimumApprovals }) => minimumApprovals));
   if (most === 0) return undefined;
   const policies = rules.policies.filter(({ minimumApprovals }) => minimumApprovals === most);
-  return strictest(
-    policies.map((policy) => ({ impactLevel: 'critical', minimumApprovals: most, policies: [policy] })),
-  );
+  return strictest(policies.map((policy) => ({ impactLevel: 'critical', minimumApprovals: most, policies: [policy] })));
 }
 
 /** What stands for a requirement in what an approval is bound to. */
@@ -95,7 +93,10 @@ export function roleNamesOf(
     scope === globalScope.scope || chain.some((one) => one.scope === scope && one.scopeId === scopeId);
   const bound = bindings.filter(
     ({ subject, scope, keys, effect }) =>
-      effect === 'allow' && isSubject(subject, actor) && isHere(scope) && (keys === '*' || (key !== undefined && globMatcher(keys)(key))),
+      effect === 'allow' &&
+      isSubject(subject, actor) &&
+      isHere(scope) &&
+      (keys === '*' || (key !== undefined && globMatcher(keys)(key))),
   );
   return [...new Set([...(actor.roles ?? []), ...bound.map(({ role }) => role)])];
 }

@@ -200,11 +200,7 @@ function fromArguments(args: JsonValue): Locked {
   return { address, path: path === '' ? [] : parsePath(path) };
 }
 
-function parseLocked(
-  key: string,
-  scope: ScopeInput,
-  { path }: { readonly path?: string },
-): Locked {
+function parseLocked(key: string, scope: ScopeInput, { path }: { readonly path?: string }): Locked {
   const address = parseWritten(key, scope);
   if (address.scope === 'user') {
     throw new ConfigurationError('invalid_scope', {

@@ -80,10 +80,13 @@ export async function planPolicy(
     return { done: toRecord(existing) };
   }
   if (policy === undefined && existing === undefined) {
-    const policies = stored.map((one) => one.policy.name).join(', ') || 'none besides the built-in one';
+    const names = stored.map((one) => one.policy.name);
+    const policies = names.length === 0 ? 'none besides the built-in one' : names.join(', ');
     throw new ConfigurationError('policy_not_found', { policy: name, policies });
   }
-  const commit = newCommit(actor, 'policy', [name, digestOf(args)], comment, { metadata: { policy: name, ...asked(args) } });
+  const commit = newCommit(actor, 'policy', [name, digestOf(args)], comment, {
+    metadata: { policy: name, ...asked(args) },
+  });
   return {
     gate: {
       requires: await requirementOfRulesNow(context, progress),

@@ -170,9 +170,7 @@ export async function removeScope(context: Context, actor: Actor, input: ScopeIn
   await requirePermission(context, actor, 'scopes', scope);
   const args = { scope: scope.scope, scopeId: scope.scopeId };
   const proposal = { operation: 'scope-removal', arguments: args, comment: null } as const;
-  return decideGated(context, actor, proposal, (progress, context) =>
-    planScopeRemoval(progress, context, actor, args),
-  );
+  return decideGated(context, actor, proposal, (progress, context) => planScopeRemoval(progress, context, actor, args));
 }
 
 /** Decides on the removal of a scope. */

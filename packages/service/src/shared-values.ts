@@ -111,11 +111,7 @@ export class SharedValues {
   }
 
   /** Keeps what was found for a key at a scope in memory, if it may be served; else says why it may not. */
-  accept(
-    found: SharedEntry | 'malformed' | 'forged',
-    key: string,
-    request: ScopeRequest,
-  ): SharedValue | Rejection {
+  accept(found: SharedEntry | 'malformed' | 'forged', key: string, request: ScopeRequest): SharedValue | Rejection {
     if (typeof found === 'string') return found;
     const { cache, history, ttl, now } = this.#parts;
     const { value, revision, commit, chain, beside, readAt } = found;

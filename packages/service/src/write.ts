@@ -176,7 +176,10 @@ export async function commit(
 }
 
 /** Checks the changes of a commit. */
-export async function parseChanges(context: Context, changes: readonly CommitChange[]): Promise<readonly ValueChange[]> {
+export async function parseChanges(
+  context: Context,
+  changes: readonly CommitChange[],
+): Promise<readonly ValueChange[]> {
   if (!isList(changes) || changes.length === 0 || changes.length > maxChanges) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'changes',

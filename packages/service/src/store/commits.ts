@@ -2,7 +2,8 @@
 import type { Row, Sql } from '../db/database.ts';
 
 /** What a commit is about. */
-export type CommitOperation = 'change' | 'scope' | 'scope-removal' | 'schema' | 'lock' | 'unlock' | 'tag' | 'policy' | 'role' | 'binding';
+export type CommitOperation =
+  'change' | 'scope' | 'scope-removal' | 'schema' | 'lock' | 'unlock' | 'tag' | 'policy' | 'role' | 'binding';
 
 export interface StoredCommit {
   readonly id: string;
