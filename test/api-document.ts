@@ -31,9 +31,10 @@ type Response =
 export function pathOf(document: ApiDocument, url: string): string | undefined {
   const path = url.split('?', 1)[0] ?? '';
   if (path in document.paths) return path;
-  return Object.keys(document.paths).find(
-    (pattern) => pattern.endsWith('{key}') && path.startsWith(pattern.slice(0, -'{key}'.length)),
-  );
+  return Object.keys(document.paths).find((pattern) => {
+    if (pattern.endsWith('{key}')) return path.startsWith(pattern.slice(0, -'{key}'.length));
+    return pattern.includes('{') && new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path);
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Owns how differences and what a write would do are shown to people. */
-import type { BrokenLayer, DryRun, ReportedProblem } from '@strata/client';
+import type { BrokenLayer, DryRun, ReportedProblem, RevertDryRun } from '@strata/client';
 import type { Diff } from '@strata/core';
 import { scopeName } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
@@ -11,27 +11,49 @@ export function showDiff(diff: readonly Diff[], colours: Colours): string {
 
 function showChange({ path, oldValue, newValue }: Diff, colours: Colours): string[] {
   const name = printable(path);
-  const lines: string[] = [];
-  if (oldValue !== undefined) lines.push(colours.red(`- ${name}: ${printable(JSON.stringify(oldValue))}`));
-  if (newValue !== undefined) lines.push(colours.green(`+ ${name}: ${printable(JSON.stringify(newValue))}`));
-  return lines;
+  const shown: string[] = [];
+  if (oldValue !== undefined) shown.push(colours.red(`- ${name}: ${printable(JSON.stringify(oldValue))}`));
+  if (newValue !== undefined) shown.push(colours.green(`+ ${name}: ${printable(JSON.stringify(newValue))}`));
+  return shown;
 }
 
 /** What a write would do, and what would be in its way. */
 export function showDryRun(run: DryRun, colours: Colours): string {
-  if (!run.changed) return `${run.key} at ${scopeName(run)} would stay as it is.`;
-  const parts = [
-    `${run.key} at ${scopeName(run)} would change (impact: ${run.impactLevel}):`,
-    showDiff(run.diff, colours),
-  ];
-  if (!sameChanges(run)) parts.push('The effective value there would change:', showDiff(run.effectiveDiff, colours));
-  if (run.wouldBreak.length > 0) {
-    parts.push(colours.red('These values below would become invalid:'), showBroken(run.wouldBreak));
-  }
+  return lines(showChangedLayer(run, colours), run.changed ? showWouldBreak(run, colours) : '');
+}
+
+/** What a revert would do to each layer, and what would be in its way. */
+export function showRevertDryRun(run: RevertDryRun, colours: Colours): string {
+  const { requiresApproval, minimumApprovals: count } = run;
+  const approval = `It would become a change request, which needs ${count === 1 ? 'an approval' : `${String(count)} approvals`}.`;
+  return lines(
+    ...run.changes.map((layer) => showChangedLayer(layer, colours)),
+    showWouldBreak(run, colours),
+    requiresApproval ? approval : '',
+  );
+}
+
+function showChangedLayer(layer: RevertDryRun['changes'][number], colours: Colours): string {
+  const name = `${layer.key} at ${scopeName(layer)}`;
+  if (!layer.changed) return `${name} would stay as it is.`;
+  return lines(
+    `${name} would change (impact: ${layer.impactLevel}):`,
+    showDiff(layer.diff, colours),
+    ...(sameChanges(layer) ? [] : ['The effective value there would change:', showDiff(layer.effectiveDiff, colours)]),
+  );
+}
+
+function showWouldBreak({ wouldBreak }: Pick<DryRun, 'wouldBreak'>, colours: Colours): string {
+  return wouldBreak.length === 0
+    ? ''
+    : lines(colours.red('These values below would become invalid:'), showBroken(wouldBreak));
+}
+
+function lines(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function sameChanges({ diff, effectiveDiff }: DryRun): boolean {
+function sameChanges({ diff, effectiveDiff }: Pick<DryRun, 'diff' | 'effectiveDiff'>): boolean {
   return JSON.stringify(diff) === JSON.stringify(effectiveDiff);
 }
 

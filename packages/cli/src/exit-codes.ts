@@ -10,6 +10,7 @@ export const exitCodes = {
   notFound: 3,
   conflict: 4,
   refused: 5,
+  approvalNeeded: 6,
   unreachable: 7,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -45,10 +46,12 @@ const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ['invalid_value', exitCodes.refused],
   ['invalid_schema', exitCodes.refused],
   ['idempotency_conflict', exitCodes.conflict],
+  ['approval_required', exitCodes.approvalNeeded],
 ]);
 
 const byStatus: ReadonlyMap<number, ExitCode> = new Map<number, ExitCode>([
   [400, exitCodes.usage],
+  [403, exitCodes.refused],
   [404, exitCodes.notFound],
   [409, exitCodes.conflict],
   [412, exitCodes.conflict],

@@ -35,6 +35,27 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
       next: 'Correct those first, or add --on-invalid report.',
     },
   ],
+  [
+    'approval_required',
+    {
+      what: 'This change requires approval, and nothing is stored yet. Change request created: {requestId}.',
+      next: 'It waits for {minimumApprovals} of others than you, until {expiresAt}: strata approve {requestId} --actor <approver>. See: strata request show {requestId}',
+    },
+  ],
+  [
+    'request_edited',
+    {
+      what: 'The change request {requestId} was edited since you saw it.',
+      next: 'Look at it with strata request show {requestId}, then: strata approve {requestId} --edition {edition}',
+    },
+  ],
+  [
+    'request_conflicted',
+    {
+      what: 'The change request {requestId} cannot be applied as it was shown: {problem}.',
+      next: 'Its author proposes it anew with strata request edit {requestId}, or takes it back with strata request withdraw {requestId}.',
+    },
+  ],
   ['scope_not_found', { what: 'The scope {scope} is not registered.', next: 'See: strata scopes list' }],
   [
     'outcome_unknown',

@@ -13,7 +13,11 @@ import { addGetCommand } from './commands/get.ts';
 import { addLockCommand, addLocksCommand, addUnlockCommand } from './commands/lock.ts';
 import { addLogCommand } from './commands/log.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addPolicyCommand } from './commands/policy.ts';
+import { addApproveCommand, addPendingCommand, addRejectCommand, addRequestCommand } from './commands/request.ts';
 import { addRestoreCommand } from './commands/restore.ts';
+import { addRoleCommand } from './commands/role.ts';
+import { addRevertCommand } from './commands/revert.ts';
 import { addRollbackCommand } from './commands/rollback.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addScopesCommand } from './commands/scopes.ts';
@@ -42,8 +46,17 @@ const groups: Readonly<Record<string, readonly ((program: Command) => unknown)[]
     addDiffCommand,
     addBlameCommand,
     addRollbackCommand,
+    addRevertCommand,
     addRestoreCommand,
     addTagCommand,
+  ],
+  'Approvals and permissions:': [
+    addRequestCommand,
+    addPendingCommand,
+    addApproveCommand,
+    addRejectCommand,
+    addPolicyCommand,
+    addRoleCommand,
   ],
   'Scopes, locks and schemas:': [addScopesCommand, addLockCommand, addUnlockCommand, addLocksCommand, addSchemaCommand],
   'Running Strata:': [addServeCommand, addDemoCommand, addMigrateCommand],
@@ -57,9 +70,10 @@ Exit codes:
   0  done
   1  it failed; one line on standard error says why
   2  the command line is wrong
-  3  there is no such key, version, tag, scope or lock
+  3  there is no such key, version, tag, scope, lock or change request
   4  someone was faster, or the name is taken
-  5  refused: the value does not fit its schema, or a lock forbids the change
+  5  refused: the value does not fit its schema, a lock forbids the change, or a permission is missing
+  6  the change needs approvals: a change request waits for them
   7  the server cannot be reached, or cannot answer at the moment
 
 Examples:

@@ -51,7 +51,12 @@ export function tellWritten(flags: ConnectionFlags, version: VersionRecord): voi
 /** Tells what a write would do. @throws CommandError `refused` when it would be refused for what it breaks. */
 export function tellDryRun(flags: ConnectionFlags & WriteFlags, run: DryRun): void {
   show(flags, run, showDryRun);
-  if (run.wouldBreak.length === 0 || flags.force === true) return;
+  refuseBroken(flags, run);
+}
+
+/** Ends a dry run as the write would. @throws CommandError `refused` when it would be refused for what it breaks. */
+export function refuseBroken({ force }: Pick<WriteFlags, 'force'>, run: Pick<DryRun, 'wouldBreak'>): void {
+  if (run.wouldBreak.length === 0 || force === true) return;
   throw new CommandError(
     exitCodes.refused,
     `This change would be refused: ${String(run.wouldBreak.length)} values below would become invalid. Correct those first, or add --force.`,

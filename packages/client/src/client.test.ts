@@ -183,6 +183,30 @@ describe('versions', () => {
     expect((await client.restore({ at: changedAt }, scope)).versions).toHaveLength(1);
   });
 
+  it('are taken back by the commit, without those that came later', async () => {
+    await client.set('undone', { a: 1, b: 1 }, acme);
+    const { commit, revision } = await client.set('undone', { a: 2, b: 1 }, acme);
+    await client.set('undone', { a: 2, b: 3 }, acme);
+    expect(await client.tryRevert(revision, 'Why')).toMatchObject({
+      ...{ dryRun: true, commit, revision, requiresApproval: false },
+      changes: [{ key: 'undone', ...acme, changed: true, diff: [{ path: 'a', oldValue: 2, newValue: 1 }] }],
+    });
+    const call = { idempotencyKey: 'undo "it"' };
+    const done = await client.revert(commit, 'Why', call);
+    expect(done).toMatchObject({ comment: 'Why', versions: [{ key: 'undone', value: { a: 1, b: 3 } }] });
+    expect(await client.revert(revision, 'Why', call)).toEqual(done);
+    await client.set('undone', { a: 5 }, acme);
+    const refused = await refusalOf(client.revert(revision, 'Again'));
+    expect(refused).toMatchObject({ code: 'revert_conflicts', status: 409 });
+    expect(refused.message).toContain('a of undone at org acme (before 1, the commit wrote 2, now 5)');
+    expect(await refusalOf(client.revert(999_999, 'Why'))).toMatchObject({ code: 'commit_not_found' });
+  });
+
+  it.each(['', 'x', '../tags', 'a/b', '1?x=', 1.5, Number.NaN])('are no commit that %j could name', async (commit) => {
+    const error = await refusalOf(Promise.resolve().then(() => client.revert(commit, 'Why')));
+    expect(error).toMatchObject({ code: 'invalid_argument' });
+  });
+
   it('are what values are blamed on and explained by', async () => {
     const { version, changedAt } = await client.set('explained', { a: 1 }, acme, { comment: 'Since' });
     const leaf = { path: 'a', value: 1, version, changedBy: 'Zoë 李', changedAt, comment: 'Since' };

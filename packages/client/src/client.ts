@@ -1,4 +1,5 @@
 /** Owns the client as a whole. */
+import { changeRequestCalls, policyCalls, roleCalls } from './change-requests.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
 import { historyCalls } from './history.ts';
 import { layerCalls } from './layers.ts';
@@ -36,6 +37,9 @@ export function createClient(options: ClientOptions) {
     ...lockCalls(connection),
     ...schemaCalls(connection),
     ...scopeCalls(connection),
+    ...changeRequestCalls(connection),
+    ...policyCalls(connection),
+    ...roleCalls(connection),
     ...watchCalls(connection),
   });
 }

@@ -16,7 +16,7 @@ export interface ConnectionOptions {
 
 /** One request. */
 export interface Call {
-  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** Below the server's address, ready to be sent. */
   readonly path: string;
   /** Entries without a value are left out. */

@@ -1,7 +1,7 @@
 /** Owns the calls on versions: history, differences, the way back, and where values come from. */
 import type { ConfigScope, Diff, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
 import { conditionHeaders, keyPath, scopeQuery, type Place } from './address.ts';
-import type { Connection } from './connection.ts';
+import { refuse, type Connection } from './connection.ts';
 import type { Commit, DryRun, VersionRecord, WriteOptions } from './layers.ts';
 import type { LockRecord } from './locks.ts';
 
@@ -27,6 +27,22 @@ export type RollbackOptions = Omit<WriteOptions, 'comment'> & { readonly scope?:
 
 /** What `restore` puts back: the state at a time (ISO 8601 with a zone), at a revision, or every key's version that bears a tag. */
 export type RestoreTarget = { readonly at: string } | { readonly revision: number } | { readonly tag: string };
+
+/** The options of a revert. It concerns every layer that a commit changed, so it is not conditional on the version of one. */
+export type RevertOptions = Omit<WriteOptions, 'comment' | 'ifVersion'>;
+
+/** What a revert would do. */
+export interface RevertDryRun extends Pick<DryRun, 'dryRun' | 'wouldBreak'> {
+  /** The commit that would be undone. */
+  readonly commit: string;
+  readonly revision: number;
+  /** What would become of each layer that the commit changed. */
+  readonly changes: readonly Omit<DryRun, 'dryRun' | 'wouldBreak'>[];
+  /** Whether it would become a change request rather than a commit. */
+  readonly requiresApproval: boolean;
+  /** How many approvals it needs; 0 where it needs none. */
+  readonly minimumApprovals: number;
+}
 
 /** The last change of one leaf of a layer. */
 export interface BlamedLeaf {
@@ -103,6 +119,17 @@ export function historyCalls(connection: Connection) {
       return connection.send<DryRun>({ ...call, query: { ...call.query, dryRun: 'true' } });
     },
 
+    /**
+     * Undoes one commit of values, named by its id or its revision, as a new commit. What later commits changed stays.
+     * @throws `revert_conflicts` where later commits changed the same parts, `revert_unsupported`, `commit_not_found`, …
+     */
+    revert: (commit: string | number, reason: string, options: RevertOptions = {}) =>
+      connection.send<Commit>(revertCall(commit, reason, options)),
+
+    /** What `revert` would do. @throws what `revert` throws, `would_break` aside. */
+    tryRevert: (commit: string | number, reason: string, options: RevertOptions = {}) =>
+      connection.send<RevertDryRun>({ ...revertCall(commit, reason, options), query: { dryRun: 'true' } }),
+
     /** Puts a whole scope back, as one commit. */
     restore: (target: RestoreTarget, scope: ScopeInput, options: Pick<WriteOptions, 'comment' | 'force'> = {}) =>
       connection.send<Commit>({
@@ -129,5 +156,19 @@ function rollbackCall(key: string, toVersion: string, reason: string, options: R
     query: scopeQuery(options.scope),
     headers: conditionHeaders(options),
     body: { toVersion, reason, force: options.force },
+  } as const;
+}
+
+function revertCall(commit: string | number, reason: string, options: RevertOptions) {
+  const name = String(commit);
+  // It becomes a part of the path.
+  if (!/^[0-9A-Fa-f-]{1,36}$/.test(name)) {
+    refuse('commit', `${JSON.stringify(commit)} is neither the id of a commit nor its revision`);
+  }
+  return {
+    method: 'POST',
+    path: `/v1/commits/${name}/revert`,
+    headers: conditionHeaders({ idempotencyKey: options.idempotencyKey }),
+    body: { reason, force: options.force },
   } as const;
 }

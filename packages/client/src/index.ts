@@ -16,6 +16,8 @@ export type {
   HistoryOptions,
   HistoryPage,
   RestoreTarget,
+  RevertDryRun,
+  RevertOptions,
   RollbackOptions,
 } from './history.ts';
 export type { BrokenLayer, Commit, CommitChange, DryRun, SetOptions, VersionRecord, WriteOptions } from './layers.ts';
@@ -26,3 +28,15 @@ export type { Tag, TagFilter } from './tags.ts';
 export type { EffectiveValue, EffectiveValues, ReadOptions } from './values.ts';
 export type { WatchedChange, WatchedCommit, WatchEvent, WatchOptions, WatchState } from './watch.ts';
 export type { Wire } from './wire.ts';
+export type {
+  ChangeEdit,
+  ChangeProposal,
+  ChangeRequest,
+  ChangeRequestFilter,
+  ChangeRequestInput,
+  PolicyRecord,
+  RequestedChange,
+  RoleBindingInput,
+  RoleBindingRecord,
+  RoleRecord,
+} from './change-requests.ts';

@@ -27,6 +27,10 @@ export interface DryRun extends Place {
   readonly effectiveDiff: readonly Diff[];
   /** The layers below that would become invalid. */
   readonly wouldBreak: readonly BrokenLayer[];
+  /** Whether it would become a change request rather than a version. */
+  readonly requiresApproval: boolean;
+  /** How many approvals it needs; 0 where it needs none. */
+  readonly minimumApprovals: number;
 }
 
 /** The options of a write. */

@@ -261,6 +261,30 @@ const restoreCases: readonly Case[] = (
   ] as const
 ).map(([name, query, body, status, code]) => [`a restore ${name}`, 'POST', `/v1/restore${query}`, body, status, code]);
 
+const revertCases: readonly Case[] = (
+  [
+    ['of nothing', 'x', { reason: 'x' }, 400, 'invalid_argument'],
+    ['of revision 0', '0', { reason: 'x' }, 400, 'invalid_argument'],
+    ['of a version', '0123456789abcdef', { reason: 'x' }, 400, 'invalid_argument'],
+    ['of a commit to come', '999999', { reason: 'x' }, 404, 'commit_not_found'],
+    ['of an unknown commit', '01234567-89ab-4def-8123-456789abcdef', { reason: 'x' }, 404, 'commit_not_found'],
+    ['without a reason', '1', {}, 400, 'invalid_request'],
+    ['with an empty reason', '1', { reason: '' }, 400, 'invalid_request'],
+    ['with a reason of spaces', '1', { reason: '  ' }, 400, 'reason_required'],
+    ['with a reason that is no text', '1', { reason: 5 }, 400, 'invalid_request'],
+    ['with a reason with U+0000', '1', { reason: 'a\u0000' }, 400, 'invalid_argument'],
+    ['that misspells dryRun', '1/revert?dryrun=true', { reason: 'x' }, 400, 'invalid_request'],
+    ['with a condition of its own', '1', { reason: 'x', ifVersion: 'HEAD' }, 400, 'invalid_request'],
+  ] as const
+).map(([name, commit, body, status, code]) => [
+  `a revert ${name}`,
+  'POST',
+  commit.includes('/') ? `/v1/commits/${commit}` : `/v1/commits/${commit}/revert`,
+  body,
+  status,
+  code,
+]);
+
 const registryCases: readonly Case[] = [
   ['a tag without a version', 'POST', '/v1/tags', { tag: 'x' }, 400, 'invalid_request'],
   ['a tag on a short hash', 'POST', '/v1/tags', { tag: 'x', version: 'abcd' }, 400, 'invalid_version'],
@@ -335,6 +359,7 @@ describe('bad input', () => {
       pageCases,
       commitCases,
       restoreCases,
+      revertCases,
       registryCases,
     ].flat(),
     ...routeCases,
@@ -380,7 +405,7 @@ describe('bad input', () => {
     expect(answer.headers.allow).toBe('DELETE, GET, HEAD, PUT');
   });
 
-  it.each(['/v1/commits', '/v1/tags', '/v1/restore?scope=global'])(
+  it.each(['/v1/commits', '/v1/commits/1/revert', '/v1/tags', '/v1/restore?scope=global'])(
     'that sets a condition where %s knows none is refused',
     async (url) => {
       const answer = await server.send('POST', url, {}, { 'if-match': '"0123456789abcdef"' });

@@ -64,7 +64,7 @@ const address = fc.constantFrom<readonly string[]>(
 
 /** A request that makes sense by its form; whether it succeeds depends on what is stored. */
 const sensible: fc.Arbitrary<Parts> = fc
-  .record({ key, address, kind: fc.nat(13), value: json(fc.jsonValue({ maxDepth: 4 })), unset: fc.nat(5) })
+  .record({ key, address, kind: fc.nat(14), value: json(fc.jsonValue({ maxDepth: 4 })), unset: fc.nat(5) })
   .map(({ key: name, address: query, kind, value, unset }) => {
     const read = (route: string, ...more: string[]): Parts => ({
       method: 'GET',
@@ -99,6 +99,13 @@ const sensible: fc.Arbitrary<Parts> = fc
         key: '',
         query: [],
         body: `{"changes":[{"key":"${name}","scope":"global","value":${value}},{"key":"a","scope":"team","scopeId":"red","value":1}]}`,
+      } as const,
+      {
+        ...read('commits'),
+        method: 'POST',
+        key: `${String(unset + 1)}/revert`,
+        query: [],
+        body: '{"reason":"x"}',
       } as const,
     ];
     return all[kind] ?? put;

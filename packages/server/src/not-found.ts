@@ -19,7 +19,12 @@ export function answerUnknownRoute(app: FastifyInstance): (request: FastifyReque
   };
 }
 
-/** Whether a path is one that a route's pattern takes: the same text, or what begins with the text before its `*`. */
+/** Whether a path is one that a route's pattern takes: the same text, any segment for a `:name`, or what begins with the text before its `*`. */
 function fits(pattern: string, path: string): boolean {
-  return pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : pattern === path;
+  if (pattern.endsWith('*')) return path.startsWith(pattern.slice(0, -1));
+  const [segments, given] = [pattern.split('/'), path.split('/')];
+  return (
+    segments.length === given.length &&
+    segments.every((segment, index) => segment === given[index] || (segment.startsWith(':') && given[index] !== ''))
+  );
 }

@@ -68,6 +68,9 @@ export async function sendProblem(error: unknown, request: FastifyRequest, reply
   const isFault = problem.status >= 500 && problem.code !== 'server_closing';
   if (isFault) request.log.error({ err: error, requestId: request.id }, problem.detail);
   if (problem.status === 503) reply.header('retry-after', '1');
+  if (isConfigurationError(known, 'approval_required')) {
+    reply.header('location', `/v1/change-requests/${String(known.details['requestId'])}`);
+  }
   // Fastify answers some errors (a URL that it cannot read) outside the hooks that set these.
   reply.headers({ ...securityHeaders, 'x-request-id': request.id });
   await reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);

@@ -28,6 +28,7 @@ describe('the revision of an answer', () => {
       await server.send('POST', '/v1/rollback/told', { toVersion: 'HEAD~1', reason: 'was better' }),
       await server.send('POST', '/v1/restore?scope=global', { revision: first + 1 }),
       await server.send('DELETE', '/v1/layers/told?scope=org&scopeId=o'),
+      await server.send('POST', `/v1/commits/${String(first + 4)}/revert`, { reason: 'needed' }),
     ];
     expect(writes.map((answer) => [answer.statusCode, revisionOf(answer)])).toEqual(
       writes.map((_, n) => [200, first + 1 + n]),

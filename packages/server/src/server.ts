@@ -16,6 +16,7 @@ import { guardRequest } from './request-guard.ts';
 import { blameRoutes } from './routes/blame.ts';
 import { commitRoutes } from './routes/commits.ts';
 import { explainRoutes } from './routes/explain.ts';
+import { changeRequestRoutes } from './routes/change-requests.ts';
 import { exportRoutes } from './routes/export.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -23,7 +24,10 @@ import { layerRoutes } from './routes/layers.ts';
 import { lockRoutes } from './routes/locks.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { pageRoutes } from './routes/page.ts';
+import { policyRoutes } from './routes/policies.ts';
 import { restoreRoutes } from './routes/restore.ts';
+import { revertRoutes } from './routes/revert.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { scopeRoutes } from './routes/scopes.ts';
 import { tagRoutes } from './routes/tags.ts';
@@ -84,6 +88,7 @@ const features = [
   commitRoutes,
   historyRoutes,
   restoreRoutes,
+  revertRoutes,
   explainRoutes,
   blameRoutes,
   tagRoutes,
@@ -91,6 +96,9 @@ const features = [
   schemaRoutes,
   scopeRoutes,
   exportRoutes,
+  changeRequestRoutes,
+  policyRoutes,
+  roleRoutes,
 ];
 
 /** Aborts with the signal that was given, and at the latest when the server closes. */

@@ -118,7 +118,7 @@ export function revertConflicts(
 
 function describe(conflict: RevertConflict): string {
   const { key, scope, scopeId, path, isSensitive } = conflict;
-  const where = `${formatAddress({ key, scope, scopeId: scopeId ?? '' })} at ${path}`;
+  const where = `${path} of ${formatAddress({ key, scope, scopeId: scopeId ?? '' })}`;
   if (isSensitive) return where;
   const [before, written, now] = [conflict.before, conflict.written, conflict.now].map(show);
   return `${where} (before ${String(before)}, the commit wrote ${String(written)}, now ${String(now)})`;

@@ -186,8 +186,8 @@ describeDatabases('a revert that later commits are in the way of', (engine) => {
       },
     ]);
     expect(refusal.message).toContain(`The commit ${id} cannot be reverted`);
-    expect(refusal.message).toContain('a at global at x (before 1, the commit wrote 2, now 3)');
-    expect(refusal.message).toContain('at z (before 1, the commit wrote 2, now nothing)');
+    expect(refusal.message).toContain('x of a at global (before 1, the commit wrote 2, now 3)');
+    expect(refusal.message).toContain('z of a at global (before 1, the commit wrote 2, now nothing)');
     expect(refusal.message).toContain('Revert those commits first');
     await expectRefusal(service.revert(id, 'bob', 'x', { dryRun: true }), 'revert_conflicts');
     expect(await revision()).toBe(before);
@@ -270,15 +270,13 @@ describeDatabases('a revert', (engine) => {
   it('needs a commit that there is, and a reason', async () => {
     const { service } = await services.open();
     const { commit } = await service.set('k', 1, global, 'ann');
-    const elsewhere = services.on((await services.open()).database, { environment: 'other' });
     await expectRefusal(service.revert('01234567-89ab-4def-8123-456789abcdef', 'bob', 'x'), 'commit_not_found');
     await expectRefusal(service.revert(2, 'bob', 'x'), 'commit_not_found');
-    await expectRefusal(elsewhere.revert(1, 'bob', 'x'), 'commit_not_found');
     for (const wrong of [0, -1, 1.5, Number.NaN, 1e21, '', '01', 'HEAD', '0123456789abcdef', null, undefined, {}]) {
       await expectRefusal(service.revert(wrong as string, 'bob', 'x'), 'invalid_argument');
     }
-    for (const none of ['', '  ', undefined]) {
-      await expectRefusal(service.revert(commit, 'bob', none!), 'reason_required');
+    for (const none of ['', '  ', undefined, null]) {
+      await expectRefusal(service.revert(commit, 'bob', none as unknown as string), 'reason_required');
     }
     expect(await service.get('k')).toBe(1);
   });
@@ -456,7 +454,9 @@ describe('a revert under concurrent writers', () => {
       const other = services.on(database);
       await service.set('k', { a: 1 }, global, 'ann');
       const { commit } = await service.set('k', { a: 2 }, global, 'ann');
-      await Promise.all(Array.from({ length: 10 }, (_, n) => (n % 2 ? service : other).revert(commit, 'bob', 'x')));
+      await Promise.all(
+        Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? service : other).revert(commit, 'bob', 'x')),
+      );
       expect([await service.get('k'), await revision()]).toEqual([{ a: 1 }, 3]);
     });
   });

@@ -39,7 +39,9 @@ describe("the API's document", () => {
     const told = operations().map(({ method, path }) => `${method} ${path}`);
     const there = routes.filter(({ method }) => method !== 'HEAD');
     expect(there.length).toBeGreaterThan(25);
-    expect(told.sort()).toEqual(there.map(({ method, url }) => `${method} ${url.replace('*', '{key}')}`).sort());
+    expect(told.sort()).toEqual(
+      there.map(({ method, url }) => `${method} ${url.replace('*', '{key}').replaceAll(/:(\w+)/g, '{$1}')}`).sort(),
+    );
     for (const { url, schema } of there) {
       expect(schema, url).toMatchObject({
         summary: expect.any(String) as unknown,
@@ -57,11 +59,12 @@ describe("the API's document", () => {
     }
   });
 
-  it('names each operation once, and tells of the key where the path takes one', () => {
+  it('names each operation once, and tells of the key and of whatever else the path takes', () => {
     const names = operations().map(({ operation }) => operation.operationId);
     expect(new Set(names).size).toBe(names.length);
     for (const { path, operation } of operations()) {
-      expect(operation.parameters.some((one) => one.in === 'path' && one.name === 'key')).toBe(path.endsWith('{key}'));
+      const taken = operation.parameters.filter((one) => one.in === 'path').map(({ name }) => name);
+      expect(taken).toEqual(Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name));
     }
   });
 
@@ -146,7 +149,9 @@ describe('a walk through the whole API', () => {
     await go('POST', '/v1/validate/theme', { value: 3 });
     await go('DELETE', '/v1/locks/theme?scope=global&path=colour');
     await go('POST', '/v1/rollback/theme', { toVersion: 'stable', reason: 'was better' });
-    await go('POST', '/v1/restore?scope=global', { revision: 5 });
+    const { id } = (await go('POST', '/v1/restore?scope=global', { revision: 5 })) as { id: string };
+    await go('POST', `/v1/commits/${id}/revert?dryRun=true`, { reason: 'try' });
+    await go('POST', `/v1/commits/${id}/revert`, { reason: 'too much' });
     await go('DELETE', '/v1/layers/theme?force=true');
     await go('DELETE', '/v1/scopes?scope=user&scopeId=bob');
     expect([...seen].sort()).toEqual(

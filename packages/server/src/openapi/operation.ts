@@ -21,7 +21,7 @@ interface RouteSchema {
 
 /** A route as the document tells of it. */
 export interface Described {
-  /** With `{key}` where the route takes the rest of the path. */
+  /** With `{key}` where the route takes the rest of the path, and `{name}` where it takes a segment. */
   readonly path: string;
   /** In small letters. */
   readonly method: string;
@@ -31,10 +31,10 @@ export interface Described {
 /** Describes a route for one of its methods. */
 export function describeRoute(route: RouteOptions, method: string, components: Components): Described {
   const schema = (route.schema ?? {}) as RouteSchema;
-  const path = route.url.replace('*', '{key}');
+  const path = route.url.replace('*', '{key}').replaceAll(/:(\w+)/g, '{$1}');
   const conditional = route.onSend === answerConditionally;
   const parameters = [
-    ...(schema.params === undefined ? [] : [keyParameter]),
+    ...(route.url.includes('*') ? [keyParameter] : parametersOf('path', schema.params, components)),
     ...parametersOf('query', schema.querystring, components),
     ...(conditional ? [heldParameter] : []),
     ...parametersOf('header', schema.headers, components),
@@ -92,7 +92,11 @@ const heldParameter = {
   schema: { type: 'string' },
 };
 
-function parametersOf(place: 'query' | 'header', schema: z.ZodObject | undefined, components: Components): Part[] {
+function parametersOf(
+  place: 'path' | 'query' | 'header',
+  schema: z.ZodObject | undefined,
+  components: Components,
+): Part[] {
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = toJsonSchema(schema, 'input', components.schemas);
   return Object.entries(properties).map(([name, property]) => {

@@ -20,9 +20,10 @@ const everywhere: readonly ErrorCode[] = [
   'headers_too_large',
   'internal_error',
 ];
-const ofStore: readonly ErrorCode[] = ['invalid_argument', 'unavailable', 'closed', 'not_migrated'];
+const ofStore: readonly ErrorCode[] = ['invalid_argument', 'not_permitted', 'unavailable', 'closed', 'not_migrated'];
 const ofWrites: readonly ErrorCode[] = [
   'cross_site',
+  'approval_required',
   'malformed_json',
   'body_too_large',
   'unsupported_media_type',

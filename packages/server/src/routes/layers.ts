@@ -54,6 +54,8 @@ export const dryRunRecord = z
     diff: z.array(diffRecord).readonly(),
     effectiveDiff: z.array(diffRecord).readonly(),
     wouldBreak: z.array(brokenLayer).readonly(),
+    requiresApproval: z.boolean().describe('Whether it would become a change request'),
+    minimumApprovals: z.int(),
   })
   .meta({ id: 'DryRun' });
 

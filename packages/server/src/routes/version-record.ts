@@ -21,6 +21,7 @@ export const versionRecord = z
     parent: z.string().nullable(),
     revision: z.int(),
     commit: z.string(),
+    changeRequestId: z.string().optional().describe('The change request that it was applied by'),
     expiresAt: z.date().optional(),
   })
   .meta({ id: 'Version' });

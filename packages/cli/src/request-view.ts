@@ -1,0 +1,99 @@
+/** Owns how change requests are shown to people: what is asked for, where it stands, and what to do next. */
+import type { ChangeRequest } from '@strata/client';
+import { showDiff } from './change-view.ts';
+import { localTime, scopeName, table } from './output.ts';
+import { printable, type Colours } from './terminal.ts';
+
+/** Requests as a table, each followed by what it would change. */
+export function showRequests(requests: readonly ChangeRequest[], colours: Colours, none: string): string {
+  if (requests.length === 0) return none;
+  const rows = requests.map((request) => [
+    request.id,
+    printable(request.key),
+    scopeName(request),
+    printable(request.requestedBy),
+    request.impactLevel,
+    request.status,
+    approvalsOf(request),
+    localTime(request.expiresAt),
+  ]);
+  const list = table(colours, ['request', 'key', 'scope', 'author', 'impact', 'status', 'approvals', 'expires'], rows);
+  const changes = requests.map((request) => `${request.id}  ${whyOf(request)}\n${showChanges(request, colours)}`);
+  return [list, ...changes].join('\n\n');
+}
+
+const approvalsOf = ({ approvals, minimumApprovals }: ChangeRequest): string =>
+  `${String(approvals.length)} of ${String(minimumApprovals)}`;
+
+const whyOf = ({ justification }: ChangeRequest): string =>
+  justification === null ? 'no justification' : printable(justification);
+
+function showChanges(request: ChangeRequest, colours: Colours): string {
+  if (request.operation !== 'change') {
+    return `  ${request.operation}: ${printable(JSON.stringify(request.proposedValue))}`;
+  }
+  return request.changes
+    .map((change) => {
+      const what = change.operation === 'delete' ? 'removal of ' : '';
+      return `${what}${change.key} at ${scopeName(change)}\n${showDiff(change.diff, colours)}`;
+    })
+    .join('\n');
+}
+
+/** One request, whole, with what can be done next. */
+export function showRequest(request: ChangeRequest, colours: Colours): string {
+  const { id, key, status, edition, requestedBy, requestedAt, impactLevel, applyAt, reason, commit, closedBy } =
+    request;
+  const facts: (string | undefined)[] = [
+    `${colours.bold(id)}  ${printable(key)} at ${scopeName(request)}: ${status}${edition > 1 ? `, edition ${String(edition)}` : ''}`,
+    `author     ${printable(requestedBy)}, ${localTime(requestedAt)}: ${whyOf(request)}`,
+    `impact     ${impactLevel}`,
+    `approvals  ${approvalsOf(request)}${whoMay(request)}`,
+    ...request.approvals.map(
+      ({ approverId, at, comment }) =>
+        `           ${printable(approverId)}, ${localTime(at)}${comment === null ? '' : `: ${printable(comment)}`}`,
+    ),
+    status === 'pending' ? `expires    ${localTime(request.expiresAt)}` : undefined,
+    applyAt === undefined ? undefined : `apply at   ${localTime(applyAt)}`,
+    closedBy === undefined ? undefined : `closed by  ${printable(closedBy)}`,
+    reason === undefined ? undefined : `why        ${printable(reason)}`,
+    commit === undefined ? undefined : `commit     ${commit}`,
+    ...request.comments.map(
+      ({ author, at, comment }) => `comment    ${printable(author)}, ${localTime(at)}: ${printable(comment)}`,
+    ),
+    '',
+    showChanges(request, colours),
+  ];
+  const next = nextStep(request);
+  return [...facts.filter((fact) => fact !== undefined), ...(next === undefined ? [] : ['', next])].join('\n');
+}
+
+function whoMay({ policies }: ChangeRequest): string {
+  const named = policies.flatMap(({ approvers }) => [
+    ...(approvers?.roles ?? []).map((role) => `the role ${role}`),
+    ...(approvers?.users ?? []),
+  ]);
+  return named.length === 0 ? '' : `, by ${printable(named.join(' or '))}`;
+}
+
+/** What can be done with a request as it stands. */
+export function nextStep(request: ChangeRequest): string | undefined {
+  const { id, edition, status, approvals, minimumApprovals, requestedBy } = request;
+  const named = edition > 1 ? ` --edition ${String(edition)}` : '';
+  switch (status) {
+    case 'pending': {
+      const missing = minimumApprovals - approvals.length;
+      const count = missing === 1 ? 'one more approval' : `${String(missing)} more approvals`;
+      return `It waits for ${count}, not of ${printable(requestedBy)}: strata approve ${id}${named} --actor <approver>`;
+    }
+    case 'scheduled':
+      return 'It has its approvals and is applied at its time.';
+    case 'conflicted':
+    case 'suspended':
+      return `Propose it anew on the values as they are now: strata request edit ${id}. Or take it back: strata request withdraw ${id}`;
+    case 'applied':
+      return `It is applied. See: strata log ${request.key}`;
+    default:
+      return undefined;
+  }
+}
