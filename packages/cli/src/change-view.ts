@@ -1,5 +1,5 @@
 /** Owns how differences and what a write would do are shown to people. */
-import type { BrokenLayer, DryRun, ReportedProblem, RevertDryRun } from '@strata/client';
+import type { BrokenLayer, DryRun, ReportedProblem, RevertDryRun, RevertedLayer } from '@strata/client';
 import type { Diff } from '@strata/core';
 import { scopeName } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
@@ -19,21 +19,15 @@ function showChange({ path, oldValue, newValue }: Diff, colours: Colours): strin
 
 /** What a write would do, and what would be in its way. */
 export function showDryRun(run: DryRun, colours: Colours): string {
-  return lines(showChangedLayer(run, colours), run.changed ? showWouldBreak(run, colours) : '');
+  return lines(showChangedLayer(run, colours), run.changed ? showObstacles(run, colours) : '');
 }
 
 /** What a revert would do to each layer, and what would be in its way. */
 export function showRevertDryRun(run: RevertDryRun, colours: Colours): string {
-  const { requiresApproval, minimumApprovals: count } = run;
-  const approval = `It would become a change request, which needs ${count === 1 ? 'an approval' : `${String(count)} approvals`}.`;
-  return lines(
-    ...run.changes.map((layer) => showChangedLayer(layer, colours)),
-    showWouldBreak(run, colours),
-    requiresApproval ? approval : '',
-  );
+  return lines(...run.changes.map((layer) => showChangedLayer(layer, colours)), showObstacles(run, colours));
 }
 
-function showChangedLayer(layer: RevertDryRun['changes'][number], colours: Colours): string {
+function showChangedLayer(layer: RevertedLayer, colours: Colours): string {
   const name = `${layer.key} at ${scopeName(layer)}`;
   if (!layer.changed) return `${name} would stay as it is.`;
   return lines(
@@ -43,10 +37,17 @@ function showChangedLayer(layer: RevertDryRun['changes'][number], colours: Colou
   );
 }
 
-function showWouldBreak({ wouldBreak }: Pick<DryRun, 'wouldBreak'>, colours: Colours): string {
-  return wouldBreak.length === 0
-    ? ''
-    : lines(colours.red('These values below would become invalid:'), showBroken(wouldBreak));
+function showObstacles(
+  { wouldBreak, requiresApproval, minimumApprovals: count }: Omit<DryRun, keyof RevertedLayer>,
+  colours: Colours,
+): string {
+  const approvals = count === 1 ? 'an approval' : `${String(count)} approvals`;
+  return lines(
+    ...(wouldBreak.length === 0
+      ? []
+      : [colours.red('These values below would become invalid:'), showBroken(wouldBreak)]),
+    requiresApproval ? `It would become a change request, which needs ${approvals}.` : '',
+  );
 }
 
 function lines(...parts: readonly string[]): string {

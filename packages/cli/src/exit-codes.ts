@@ -43,6 +43,7 @@ const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ['lock_broken', exitCodes.refused],
   ['schema_breaks_values', exitCodes.refused],
   ['schema_code_missing', exitCodes.refused],
+  ['revert_unsupported', exitCodes.refused],
   ['invalid_value', exitCodes.refused],
   ['invalid_schema', exitCodes.refused],
   ['idempotency_conflict', exitCodes.conflict],

@@ -70,7 +70,7 @@ Exit codes:
   0  done
   1  it failed; one line on standard error says why
   2  the command line is wrong
-  3  there is no such key, version, tag, scope, lock or change request
+  3  there is no such key, version, commit, tag, scope, lock or change request
   4  someone was faster, or the name is taken
   5  refused: the value does not fit its schema, a lock forbids the change, or a permission is missing
   6  the change needs approvals: a change request waits for them

@@ -130,6 +130,68 @@ describe('strata rollback', () => {
   });
 });
 
+describe('strata revert', () => {
+  it('shows what it would do, then undoes a commit without what came later', async () => {
+    const { service } = strata;
+    await service.set('reverted', { a: 1, b: 1 }, acme, 'ann');
+    const { commit, revision } = await service.set('reverted', { a: 2, b: 1 }, acme, 'ann');
+    await service.set('reverted', { a: 2, b: 3 }, acme, 'carl');
+    const dry = await strata.run(['revert', String(revision), '--dry-run']);
+    expect(dry).toEqual({
+      code: 0,
+      out: 'reverted at org:acme would change (impact: low):\n- a: 2\n+ a: 1\n',
+      errors: '',
+    });
+    const { code, out } = await strata.run(['revert', String(revision), '-m', 'Too much']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Revision \d+:\n {2}reverted at org:acme set: version [0-9a-f]{16}, revision \d+\n$/);
+    expect((await strata.run(['show', 'reverted', '--org', 'acme'])).out).toContain('    Too much\n');
+    expect((await strata.run(['revert', commit])).out).toMatch(/^ {2}reverted at org:acme set: version/m);
+    expect(await service.get('reverted', acme)).toEqual({ a: 1, b: 3 });
+  });
+
+  it('gives a reason of its own where none is given, and happens once under its key', async () => {
+    await strata.service.set('undone', 1, acme, 'ann');
+    const { revision } = await strata.service.set('undone', 2, acme, 'ann');
+    const args = ['revert', String(revision), '--idempotency-key', 'undo-1'];
+    const done = await strata.json(args);
+    expect(done).toMatchObject({ comment: `Revert ${String(revision)}`, versions: [{ key: 'undone', value: 1 }] });
+    await strata.service.set('undone', 3, acme, 'ann');
+    expect(await strata.json(args)).toEqual(done);
+  });
+
+  it('is refused with a code that says why', async () => {
+    const { service } = strata;
+    await service.registerSchema('bound', { type: 'object', maxProperties: 1 });
+    await service.set('bound', { a: 1 }, global, 'ann');
+    const { revision } = await service.delete('bound', global, 'ann');
+    await service.set('bound', { b: 1 }, acme, 'ann');
+    const dry = await strata.run(['revert', String(revision), '--dry-run']);
+    expect(dry).toMatchObject({ code: 5 });
+    expect(dry.out).toContain('These values below would become invalid:\n  bound at org:acme:');
+    expect((await strata.run(['revert', String(revision)])).code).toBe(5);
+    expect((await strata.run(['revert', String(revision), '--dry-run', '--force'])).code).toBe(0);
+    await service.set('bound', { a: 2 }, global, 'ann', undefined, { force: true });
+    const conflict = await strata.run(['revert', String(revision)]);
+    expect(conflict.code).toBe(4);
+    expect(conflict.errors).toContain(
+      'cannot be reverted, since later commits changed the same parts: a of bound at global',
+    );
+    const { version } = await service.set('named', 1, global, 'ann');
+    const tag = await service.createTag('revert-me', version);
+    expect(await strata.run(['revert', String(tag.revision)])).toMatchObject({ code: 5 });
+    expect((await strata.run(['revert', '999999'])).code).toBe(3);
+    expect((await strata.run(['revert', 'HEAD'])).code).toBe(2);
+  });
+
+  it('tells how many approvals it would need', async () => {
+    const { revision } = await strata.service.set('system_settings', { sessionTimeout: 10 }, global, 'ann');
+    expect((await strata.run(['revert', String(revision), '--dry-run'])).out).toContain(
+      'It would become a change request, which needs 2 approvals.\n',
+    );
+  });
+});
+
 describe('strata restore', () => {
   it('puts a whole scope back to a revision, as one commit', async () => {
     const scope = { scope: 'org', scopeId: 'restored' } as const;

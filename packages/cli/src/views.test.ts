@@ -67,11 +67,14 @@ describe('what people see', () => {
       wouldBreak: [
         { key: 'limits', scope: 'team', scopeId: 'north', errors: [{ path: 'min', message: 'min must be at most 5' }] },
       ],
+      requiresApproval: true,
+      minimumApprovals: 1,
     };
     const text = showDryRun(run, plain);
     expect(text).toContain('limits at global would change (impact: high):\n+ max: 5\n');
     expect(text).toContain('The effective value there would change:');
-    expect(text).toContain('become invalid:\n  limits at team:north: min must be at most 5');
+    expect(text).toContain('become invalid:\n  limits at team:north: min must be at most 5\n');
+    expect(text).toContain('\nIt would become a change request, which needs an approval.');
     expect(showDryRun({ ...run, changed: false }, plain)).toBe('limits at global would stay as it is.');
   });
 

@@ -31,17 +31,19 @@ export type RestoreTarget = { readonly at: string } | { readonly revision: numbe
 /** The options of a revert. It concerns every layer that a commit changed, so it is not conditional on the version of one. */
 export type RevertOptions = Omit<WriteOptions, 'comment' | 'ifVersion'>;
 
+/** What a revert would do to one layer. */
+export type RevertedLayer = Pick<
+  DryRun,
+  'key' | 'scope' | 'scopeId' | 'changed' | 'impactLevel' | 'diff' | 'effectiveDiff'
+>;
+
 /** What a revert would do. */
-export interface RevertDryRun extends Pick<DryRun, 'dryRun' | 'wouldBreak'> {
+export interface RevertDryRun extends Omit<DryRun, keyof RevertedLayer> {
   /** The commit that would be undone. */
   readonly commit: string;
   readonly revision: number;
   /** What would become of each layer that the commit changed. */
-  readonly changes: readonly Omit<DryRun, 'dryRun' | 'wouldBreak'>[];
-  /** Whether it would become a change request rather than a commit. */
-  readonly requiresApproval: boolean;
-  /** How many approvals it needs; 0 where it needs none. */
-  readonly minimumApprovals: number;
+  readonly changes: readonly RevertedLayer[];
 }
 
 /** The last change of one leaf of a layer. */

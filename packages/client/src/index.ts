@@ -17,6 +17,7 @@ export type {
   HistoryPage,
   RestoreTarget,
   RevertDryRun,
+  RevertedLayer,
   RevertOptions,
   RollbackOptions,
 } from './history.ts';

@@ -25,6 +25,7 @@ const calls: Readonly<Record<string, (service: ConfigurationManagementService) =
   getHistory: (service) => service.getHistory('k'),
   getDiff: (service) => service.getDiff('k', 'HEAD', 'HEAD'),
   rollback: (service) => service.rollback('k', 'HEAD', 'ann', 'x'),
+  revert: (service) => service.revert(1, 'ann', 'x'),
   restore: (service) => service.restore({ revision: 1 }, org, 'ann'),
   blame: (service) => service.blame('k'),
   explain: (service) => service.explain('k'),

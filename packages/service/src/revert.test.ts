@@ -370,16 +370,22 @@ describeDatabases('a revert', (engine) => {
     expect([await service.get('k'), await revision()]).toEqual([3, 4]);
   });
 
-  it('that needs approvals becomes a change request', async () => {
+  it('that needs approvals becomes a change request, which undoes it once it has them', async () => {
     const { service, revision } = await services.open();
     await service.set('system_settings', { sessionTimeout: 10 }, global, 'ann');
-    await service.commit([{ key: 'k', ...global, value: 1 }], 'ann');
-    const before = await revision();
     const dry = await service.revert(1, 'bob', 'x', { dryRun: true });
     expect(dry).toMatchObject({ requiresApproval: true, minimumApprovals: 2 });
-    const refusal = await expectRefusal(service.revert(1, 'bob', 'too short'), 'approval_required');
-    expect(refusal.message).toContain('Change request created: ');
-    expect(await revision()).toBe(before);
+    const { details } = await expectRefusal(service.revert(1, 'bob', 'too short'), 'approval_required');
+    expect([await service.get('system_settings'), await revision()]).toEqual([{ sessionTimeout: 10 }, 1]);
+    const requestId = String(details['requestId']);
+    await expectRefusal(service.approveChange(requestId, 'bob'), 'self_approval');
+    await service.approveChange(requestId, 'carl');
+    await service.approveChange(requestId, 'dora');
+    expect(await service.getLayer('system_settings')).toBeNull();
+    expect((await service.getHistory('system_settings', 1))[0]).toMatchObject({
+      changedBy: 'bob',
+      comment: 'too short',
+    });
   });
 });
 
