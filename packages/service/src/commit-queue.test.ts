@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { ConfigurationManagementService } from './configuration-management-service.ts';
 import { describeDatabases } from '../../../test/databases.ts';
 import { countSteps, interceptDatabase } from '../../../test/intercepted-database.ts';
 import { serviceProcesses } from '../../../test/service-processes.ts';
@@ -12,12 +13,18 @@ const tied = { type: 'object', properties: { a: { type: 'number' } }, required: 
 const codesOf = (results: readonly PromiseSettledResult<unknown>[]): unknown[] =>
   results.map((result) => (result.status === 'fulfilled' ? 'stored' : (result.reason as { code?: unknown }).code));
 
+/** A service that knows already that nobody is asked for permission, so that writes at once come to the queue at once. */
+async function isReady(service: ConfigurationManagementService): Promise<void> {
+  await service.get('anything');
+}
+
 describeDatabases('the commit queue', (engine) => {
   const services = serviceProcesses(engine);
 
   it('lets writes at once share a step', async () => {
     const { database, steps } = countSteps((await services.open()).database);
     const service = services.startOn(database);
+    await isReady(service);
     await Promise.all(Array.from({ length: 100 }, (_, n) => service.set(`key-${String(n)}`, n, global, 'ada')));
     expect(steps.reduce((sum, commits) => sum + commits, 0)).toBe(100);
     expect(steps.length).toBeLessThanOrEqual(2);
@@ -26,6 +33,7 @@ describeDatabases('the commit queue', (engine) => {
   it('carries no more in a step than it can: writes, or bytes', async () => {
     const { database, steps } = countSteps((await services.open()).database);
     const service = services.startOn(database);
+    await isReady(service);
     await Promise.all(Array.from({ length: 450 }, (_, n) => service.set(`key-${String(n)}`, n, global, 'ada')));
     expect(steps).toEqual([200, 200, 50]);
     const large = 'x'.repeat(250 * 1024);
@@ -36,6 +44,7 @@ describeDatabases('the commit queue', (engine) => {
   it('chains writes of one key in the order in which they came', async () => {
     const { database, steps } = countSteps((await services.open()).database);
     const service = services.startOn(database);
+    await isReady(service);
     const made = await Promise.all(Array.from({ length: 20 }, (_, n) => service.set('chain', n, global, 'ada')));
     expect(steps).toEqual([20]);
     expect(made.map(({ parent }) => parent)).toEqual([null, ...made.slice(0, -1).map(({ version }) => version)]);
@@ -45,6 +54,7 @@ describeDatabases('the commit queue', (engine) => {
   it('refuses one of many without hurting the others', async () => {
     const { database, steps } = countSteps((await services.open()).database);
     const service = services.startOn(database);
+    await isReady(service);
     const results = await Promise.allSettled([
       service.set('a', 1, global, 'ada'),
       service.set('pm_intervals', { lightDuty: 1 }, global, 'ada'),
@@ -103,6 +113,7 @@ describeDatabases('the commit queue', (engine) => {
       CREATE TRIGGER evil BEFORE INSERT ON configuration_versions FOR EACH ROW WHEN (NEW.key = 'evil') EXECUTE FUNCTION refuse_evil()`);
     const { database, steps } = countSteps(store.database);
     const service = services.startOn(database);
+    await isReady(service);
     const keys = Array.from({ length: 200 }, (_, n) => (n === 77 ? 'evil' : `key-${String(n)}`));
     const results = await Promise.allSettled(keys.map((key) => service.set(key, 1, global, 'ada')));
     expect(codesOf(results)).toEqual(keys.map((key) => (key === 'evil' ? state : 'stored')));
@@ -129,6 +140,7 @@ describeDatabases('the commit queue', (engine) => {
   it('gives a write that looks downwards a step of its own, in its turn', async () => {
     const { database, steps } = countSteps((await services.open()).database);
     const service = services.startOn(database);
+    await isReady(service);
     await service.registerSchema('tied', tied);
     steps.length = 0;
     const made = await Promise.all([

@@ -130,6 +130,7 @@ describeDatabases('a write', (engine) => {
     const dry = { dryRun: true } as const;
     expect(await service.set('k', { b: 2, a: { $unset: true } }, org, 'bob', undefined, dry)).toEqual({
       ...{ dryRun: true, key: 'k', scope: 'org', scopeId: 'o', changed: true, impactLevel: 'low', wouldBreak: [] },
+      ...{ requiresApproval: false, minimumApprovals: 0 },
       diff: [
         { path: 'a', operation: 'modify', oldValue: 2, newValue: { $unset: true } },
         { path: 'b', operation: 'add', newValue: 2 },

@@ -89,11 +89,13 @@ describe("the API's document", () => {
   });
 });
 
+type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
 describe('a walk through the whole API', () => {
   it('is answered at every operation as the document says', async () => {
     const seen = new Set<string>();
-    const go = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, body?: unknown): Promise<unknown> => {
-      const answer = await server.send(method, url, body);
+    const go = async (method: Method, url: string, body?: unknown, actor = 'ann'): Promise<unknown> => {
+      const answer = await server.send(method, url, body, { 'x-strata-actor': actor });
       expect(answer.statusCode, `${method} ${url}: ${answer.body}`).toBeLessThan(300);
       seen.add(`${method} ${pathOf(document, url) ?? ''}`);
       return answer.body === '' || !String(answer.headers['content-type']).includes('json') ? undefined : answer.json();
@@ -152,6 +154,34 @@ describe('a walk through the whole API', () => {
     const { id } = (await go('POST', '/v1/restore?scope=global', { revision: 5 })) as { id: string };
     await go('POST', `/v1/commits/${id}/revert?dryRun=true`, { reason: 'try' });
     await go('POST', `/v1/commits/${id}/revert`, { reason: 'too much' });
+    await go('PUT', '/v1/policies/money', { keys: ['money'], minimumApprovals: 1 });
+    await go('PUT', '/v1/policies/none', { keys: ['none'], minimumApprovals: 1, comment: 'try' });
+    await go('DELETE', '/v1/policies/none');
+    await go('GET', '/v1/policies');
+    await go('PUT', '/v1/roles/treasurer', { permissions: ['read', 'approve'] });
+    await go('PUT', '/v1/roles/idle', { permissions: ['read'] });
+    await go('DELETE', '/v1/roles/idle');
+    await go('GET', '/v1/roles');
+    const request = async (value: number): Promise<string> => {
+      const asked = { key: 'budget', scope: 'global', proposedValue: value, justification: 'prices went up' };
+      return `/v1/change-requests/${((await go('POST', '/v1/change-requests', asked)) as { id: string }).id}`;
+    };
+    const one = await request(1);
+    await go('GET', one);
+    await go('POST', `${one}/comments`, { comment: 'why?' }, 'bob');
+    await go('PATCH', one, { proposedValue: 2 });
+    await go('POST', `${one}/schedule`, { applyAt: null });
+    await go('GET', '/v1/change-requests?status=pending&limit=1');
+    await go('GET', '/v1/change-requests/pending?approver=bob');
+    await go('POST', `${one}/approve`, { edition: 3 }, 'bob');
+    await go('POST', `${await request(3)}/reject`, { reason: 'no' }, 'bob');
+    await go('POST', `${await request(4)}/withdraw`, {});
+    const admin = { subject: { user: 'ann' }, role: 'admin', scope: 'global' };
+    await go('POST', '/v1/role-bindings', admin);
+    const bound = { subject: { group: 'staff' }, role: 'viewer', scope: 'org', scopeId: 'acme' };
+    const binding = (await go('POST', '/v1/role-bindings', bound)) as { id: string };
+    await go('GET', '/v1/role-bindings?scope=org&scopeId=acme');
+    await go('DELETE', `/v1/role-bindings/${binding.id}`);
     await go('DELETE', '/v1/layers/theme?force=true');
     await go('DELETE', '/v1/scopes?scope=user&scopeId=bob');
     expect([...seen].sort()).toEqual(
