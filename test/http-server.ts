@@ -10,7 +10,7 @@ export interface TestServer {
   readonly service: ConfigurationManagementService;
   /** Sends a JSON body, or none, as a program on this machine would. Throws when the answer is none that the API's document tells of. */
   send(
-    method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     headers?: Headers,

@@ -17,9 +17,12 @@ export interface RequestedChange extends Place {
 /** A proposed commit that waits for approvals, or did. */
 export interface ChangeRequest extends Place {
   readonly id: string;
+  /** Of the first change; for what is about no key the name of a policy or role, or the scope. */
   readonly key: string;
+  /** `change` for values, else what is to be done: `lock`, `schema`, `policy` … */
   readonly operation: string;
   readonly status: RequestStatus;
+  /** Counts the edits, from 1. An approval is of one edition. */
   readonly edition: number;
   readonly impactLevel: ImpactLevel;
   readonly requestedBy: string;
@@ -34,10 +37,13 @@ export interface ChangeRequest extends Place {
   readonly policies: readonly ApprovalPolicy[];
   readonly comments: readonly { readonly author: string; readonly comment: string; readonly at: string }[];
   readonly expiresAt: string;
+  /** When it is applied once it has its approvals; absent: at once. */
   readonly applyAt?: string;
+  /** Why it was rejected, withdrawn, suspended or is conflicted. */
   readonly reason?: string;
   readonly closedBy?: string;
   readonly closedAt?: string;
+  /** The commit that applied it. */
   readonly commit?: string;
 }
 
@@ -72,7 +78,9 @@ export interface ChangeRequestFilter {
   readonly limit?: number | undefined;
 }
 
-type Requests = { readonly requests: readonly ChangeRequest[] };
+interface Requests {
+  readonly requests: readonly ChangeRequest[];
+}
 
 const requestPath = (id: string, what = ''): string => `/v1/change-requests/${encodeURIComponent(id)}${what}`;
 
@@ -177,6 +185,13 @@ export type RoleBindingInput = ScopeInput & {
   readonly effect?: 'allow' | 'deny' | undefined;
 };
 
+/** Which bindings are listed. */
+export interface RoleBindingFilter {
+  readonly scope?: ScopeInput | undefined;
+  readonly role?: string | undefined;
+  readonly subject?: { readonly user?: string | undefined; readonly group?: string | undefined } | undefined;
+}
+
 /** The calls on roles, and on who has them. */
 export function roleCalls(connection: Connection) {
   const path = (name: string): string => `/v1/roles/${encodeURIComponent(name)}`;
@@ -184,9 +199,11 @@ export function roleCalls(connection: Connection) {
     /** The roles there are, the built-in ones included. */
     listRoles: () => connection.send<{ readonly roles: readonly RoleRecord[] }>({ path: '/v1/roles' }),
 
-    /** Sets a role. @throws `approval_required`, `not_permitted`. */
-    setRole: (name: string, permissions: readonly Permission[], comment?: string) =>
-      connection.send<RoleRecord>({ method: 'PUT', path: path(name), body: { permissions, comment } }),
+    /** Sets a role, in the place of the one of its name. @throws `approval_required`, `not_permitted`, `self_grant`. */
+    setRole: (
+      { name, permissions }: { readonly name: string; readonly permissions: readonly Permission[] },
+      comment?: string,
+    ) => connection.send<RoleRecord>({ method: 'PUT', path: path(name), body: { permissions, comment } }),
 
     /** Takes a role away that nobody has. @throws `role_in_use`, `role_not_found`. */
     removeRole: async (name: string, comment?: string): Promise<void> => {
@@ -194,13 +211,10 @@ export function roleCalls(connection: Connection) {
     },
 
     /** Who has which role. */
-    listRoleBindings: ({
-      scope,
-      role,
-    }: { readonly scope?: ScopeInput | undefined; readonly role?: string | undefined } = {}) =>
+    listRoleBindings: ({ scope, role, subject }: RoleBindingFilter = {}) =>
       connection.send<{ readonly bindings: readonly RoleBindingRecord[] }>({
         path: '/v1/role-bindings',
-        query: { ...scopeQuery(scope), role },
+        query: { ...scopeQuery(scope), role, user: subject?.user, group: subject?.group },
       }),
 
     /** Gives a role to a user or a group, at a scope and all below it. */

@@ -37,6 +37,7 @@ export type {
   ChangeRequestInput,
   PolicyRecord,
   RequestedChange,
+  RoleBindingFilter,
   RoleBindingInput,
   RoleBindingRecord,
   RoleRecord,

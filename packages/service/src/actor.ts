@@ -28,8 +28,8 @@ export function actorOf(bound: Actor | undefined, id: string | undefined): Actor
  * @throws ConfigurationError `invalid_argument` as `actorOf`, also without a user id.
  */
 export function userOf(bound: Actor | undefined, id: string): Actor {
-  if (bound !== undefined && bound.id === id) return bound;
   const named = parseId(id, 'userId');
+  if (bound?.id === named) return bound;
   if (bound === undefined) return named === systemActor.id ? systemActor : Object.freeze({ id: named });
   const { roles: _roles, ...request } = bound;
   return Object.freeze({ ...request, id: named });

@@ -10,7 +10,7 @@ import { parseMoment } from '../time-input.ts';
 import { addValueOptions, readValue, type ValueFlags } from '../value-input.ts';
 
 type MessageFlags = ConnectionFlags & { readonly message?: string };
-type ProposalFlags = MessageFlags & ScopeFlags & ValueFlags & { readonly delete?: boolean; readonly at?: string };
+type ProposalFlags = MessageFlags & ScopeFlags & ValueFlags & { readonly delete?: boolean; readonly applyAt?: string };
 
 /** Adds `strata request` with its subcommands. */
 export function addRequestCommand(program: Command): void {
@@ -28,13 +28,13 @@ function addProposal(request: Command): void {
   const command = addRemoteCommand(request, 'new', 'ask for a change that others approve', [
     `request new approval_thresholds '{"maintenanceApproval": 600}' -m "Prices went up"`,
     'request new branding --delete --org acme -m "Back to ours"',
-    `request new pm_intervals '{"lightDuty": 6000}' -m "From next week on" --at 7d`,
+    `request new pm_intervals '{"lightDuty": 6000}' -m "From next week on" --apply-at 7d`,
   ])
     .argument('<key>', 'the key')
     .argument('[value]', 'JSON, @<file>, or - for standard input')
     .requiredOption('-m, --message <justification>', 'why: what approvers decide by')
     .option('--delete', 'ask for the removal of the layer')
-    .option('--at <time>', 'apply it then, once it has its approvals: ISO 8601, or 30m, 2h, 7d from now');
+    .option('--apply-at <time>', 'apply it then, once it has its approvals: ISO 8601, or 30m, 2h, 7d from now');
   addScope(addValueOptions(command), 'global').action(propose);
 }
 
@@ -46,7 +46,7 @@ async function propose(key: string, argument: string | undefined, flags: Proposa
     ...scopeOrGlobal(flags),
     ...what,
     justification: flags.message ?? '',
-    ...(flags.at === undefined ? {} : { applyAt: parseMoment(flags.at, '--at', 'ahead', new Date()) }),
+    ...(flags.applyAt === undefined ? {} : { applyAt: parseMoment(flags.applyAt, '--apply-at', 'ahead', new Date()) }),
   });
   show(flags, made, showRequest);
 }

@@ -30,7 +30,7 @@ export function addRoleCommand(program: Command): void {
     )
     .option('-m, --message <comment>', 'why')
     .action(async (name: string, flags: ConnectionFlags & { permissions: readonly Permission[]; message?: string }) => {
-      const stored = await openClient(flags).setRole(name, flags.permissions, flags.message);
+      const stored = await openClient(flags).setRole({ name, permissions: flags.permissions }, flags.message);
       show(flags, stored, (record) => `The role ${printable(record.name)} permits ${record.permissions.join(', ')}.`);
     });
   addRemoteCommand(role, 'remove', 'take a role away that nobody has', ['role remove treasurer'])
@@ -57,9 +57,9 @@ function addBind(role: Command): void {
     .option('--deny', 'take what the role permits away instead')
     .option('-m, --message <comment>', 'why');
   addScope(command, 'global').action(async (name: string, flags: BindFlags) => {
-    const { to, toGroup, keys, deny } = flags;
-    if ((to === undefined) === (toGroup === undefined)) throw usageError('Give either --to or --to-group.');
-    const subject = to === undefined ? { group: toGroup ?? '' } : { user: to };
+    const { keys, deny } = flags;
+    const subject = subjectIn(flags);
+    if (subject === undefined) throw usageError('Say who: --to <user>, or --to-group <group>.');
     const binding = {
       ...scopeOrGlobal(flags),
       subject,
@@ -78,10 +78,27 @@ function addBind(role: Command): void {
     });
 }
 
+function subjectIn({ to, toGroup }: BindFlags): { readonly user: string } | { readonly group: string } | undefined {
+  if (to !== undefined && toGroup !== undefined) throw usageError('Give --to or --to-group, not both.');
+  if (to !== undefined) return { user: to };
+  return toGroup === undefined ? undefined : { group: toGroup };
+}
+
 function addBindings(role: Command): void {
-  const command = addRemoteCommand(role, 'bindings', 'list who has which role', ['role bindings --org acme']);
-  addScope(command, 'all scopes').action(async (flags: ConnectionFlags & ScopeFlags) => {
-    const { bindings } = await openClient(flags).listRoleBindings({ scope: namedScope(flags) });
+  const command = addRemoteCommand(role, 'bindings', 'list who has which role, as far as you may see it', [
+    'role bindings --org acme',
+    'role bindings --to ann',
+  ])
+    .option('--to <user>', 'only those of this user')
+    .option('--to-group <group>', 'only those of this group')
+    .option('--role <role>', 'only those of this role');
+  addScope(command, 'all scopes').action(async (flags: BindFlags & { readonly role?: string }) => {
+    const subject = subjectIn(flags);
+    const { bindings } = await openClient(flags).listRoleBindings({
+      scope: namedScope(flags),
+      role: flags.role,
+      subject,
+    });
     show(flags, bindings, showBindings);
   });
 }
@@ -108,7 +125,7 @@ function showRoles(roles: readonly RoleRecord[], colours: Colours): string {
 }
 
 function showBindings(bindings: readonly RoleBindingRecord[], colours: Colours): string {
-  if (bindings.length === 0) return 'No roles are bound: everybody may do everything.';
+  if (bindings.length === 0) return 'No role bindings that you may see. While nobody has any, everybody may do everything.';
   return table(
     colours,
     ['binding', 'who', 'role', 'scope', 'keys', 'effect', 'set by'],

@@ -9,7 +9,7 @@ import { problemSchema } from '../problem.ts';
 import { policyRecord } from './policies.ts';
 import { pageLimit, place, scopeInput } from './scope-query.ts';
 import { diffRecord } from './version-record.ts';
-import { bodyIdempotencyKey, comment, force, given, refuseConditions } from './write-headers.ts';
+import { bodyIdempotencyKey, comment, force, given, present, refuseConditions } from './write-headers.ts';
 
 const level = z.enum(['none', 'low', 'medium', 'high', 'critical']);
 
@@ -136,7 +136,7 @@ function addLists(app: App, service: ConfigurationManagementService): void {
       schema: {
         summary:
           'Change requests that wait for approvals, newest first; with an approver, those that he can still approve',
-        querystring: z.strictObject({ approver: z.string().optional() }),
+        querystring: z.strictObject({ approver: z.string().optional().describe('Without one, all that wait') }),
         response: listSchema,
       },
     },
@@ -179,11 +179,6 @@ function addRequest(app: App, service: ConfigurationManagementService): void {
       return reply.code(201).header('location', `/v1/change-requests/${made.id}`).send(made);
     },
   );
-}
-
-/** Leaves out what was not given. */
-function present(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(body).filter(([value]) => value !== undefined));
 }
 
 const decisionErrors = [

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
-import { comment, refuseBody, refuseConditions } from './write-headers.ts';
+import { comment, present, refuseBody, refuseConditions } from './write-headers.ts';
 
 const policy = z.strictObject({
   keys: z.array(z.string()).readonly().describe('Names of keys, or globs'),
@@ -72,8 +72,7 @@ export function policyRoutes(service: ConfigurationManagementService): FastifyPl
       async (request) => {
         const actor = actorOf(request);
         const { comment: why, ...given } = request.body;
-        const parts = Object.fromEntries(Object.entries(given).filter(([value]) => value !== undefined));
-        const asked = { ...parts, name: request.params.name } as unknown as ApprovalPolicy;
+        const asked = { ...present(given), name: request.params.name } as unknown as ApprovalPolicy;
         return service.as(actor).setPolicy(asked, actor.id, why);
       },
     );

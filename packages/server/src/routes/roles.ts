@@ -7,7 +7,7 @@ import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
 import { narrowing, optionalScopeQuery, place, scopeInput } from './scope-query.ts';
-import { comment, given, refuseBody, refuseConditions } from './write-headers.ts';
+import { comment, given, present, refuseBody, refuseConditions } from './write-headers.ts';
 
 const held = z.array(z.enum(permissions as readonly [Permission, ...Permission[]])).readonly();
 
@@ -151,8 +151,7 @@ function addBindings(app: App, service: ConfigurationManagementService): void {
     async (request, reply) => {
       const actor = actorOf(request);
       const { comment: why, ...binding } = request.body;
-      const asked = Object.fromEntries(Object.entries(binding).filter(([value]) => value !== undefined));
-      const made = await service.as(actor).bindRole(asked as unknown as RoleBindingInput, actor.id, why);
+      const made = await service.as(actor).bindRole(present(binding) as RoleBindingInput, actor.id, why);
       return reply.code(201).send(made);
     },
   );

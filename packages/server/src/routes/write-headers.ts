@@ -33,6 +33,12 @@ export function given<Name extends string, Value>(
   return entry as Partial<Record<Name, Value>>;
 }
 
+/** Leaves out all that was not given. */
+export function present<Body extends object>(body: Body): { [Name in keyof Body]: Exclude<Body[Name], undefined> } {
+  const entries = Object.entries(body).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Body]: Exclude<Body[Name], undefined> };
+}
+
 /**
  * Refuses conditions on a write that is not of one layer: ignored, they would promise what is not kept. A hook for `preValidation`.
  */
