@@ -78,6 +78,7 @@ describeDatabases('the commit queue', (engine) => {
         return run();
       }),
     );
+    await isReady(service);
     const settled: string[] = [];
     const note = (name: string) => (): void => void settled.push(name);
     const first = service.set('a', 1, global, 'ada').finally(note('first'));

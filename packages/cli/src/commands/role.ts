@@ -125,7 +125,8 @@ function showRoles(roles: readonly RoleRecord[], colours: Colours): string {
 }
 
 function showBindings(bindings: readonly RoleBindingRecord[], colours: Colours): string {
-  if (bindings.length === 0) return 'No role bindings that you may see. While nobody has any, everybody may do everything.';
+  if (bindings.length === 0)
+    return 'No role bindings that you may see. While nobody has any, everybody may do everything.';
   return table(
     colours,
     ['binding', 'who', 'role', 'scope', 'keys', 'effect', 'set by'],
