@@ -1,5 +1,6 @@
 /** Owns how the command line tells an error. */
 import { isClientError } from '@strata/client';
+import { localTime } from './output.ts';
 import { printable } from './terminal.ts';
 
 /** What is wrong, and what to do next. */
@@ -38,8 +39,8 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
   [
     'approval_required',
     {
-      what: 'This change requires approval, and nothing is stored yet. Change request created: {requestId}.',
-      next: 'It waits for {minimumApprovals} of others than you, until {expiresAt}: strata approve {requestId} --actor <approver>. See: strata request show {requestId}',
+      what: 'This change requires approval, so nothing is stored yet. Change request created: {requestId}.',
+      next: 'It waits until {expiresAt} for {approvals} by others than you (policy {policies}), each with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
     },
   ],
   [
@@ -56,6 +57,21 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
       next: 'Its author proposes it anew with strata request edit {requestId}, or takes it back with strata request withdraw {requestId}.',
     },
   ],
+  [
+    'request_not_found',
+    {
+      what: 'There is no change request {requestId}.',
+      next: 'Those that wait: strata pending. All: strata request list',
+    },
+  ],
+  [
+    'not_the_author',
+    {
+      what: '{actor} did not write the change request {requestId}; {author} did.',
+      next: 'Reject it instead: strata reject {requestId} -m <reason>',
+    },
+  ],
+  ['binding_not_found', { what: 'There is no role binding {id}.', next: 'See: strata role bindings' }],
   ['scope_not_found', { what: 'The scope {scope} is not registered.', next: 'See: strata scopes list' }],
   [
     'outcome_unknown',
@@ -77,10 +93,28 @@ export function adviceOf(error: unknown): Advice {
   const message = error instanceof Error ? error.message : String(error);
   const own = isClientError(error) ? ownWords.get(error.code) : undefined;
   if (own === undefined || !isClientError(error)) return { what: message, next: '' };
-  const what = fill(own.what, error.details);
-  const next = fill(own.next, error.details);
+  const details = toWords(error.details);
+  const what = fill(own.what, details);
+  const next = fill(own.next, details);
   return what === undefined || next === undefined ? { what: message, next: '' } : { what, next };
 }
+
+/** The details as people read them: times of this machine, lists, and how many approvals. */
+function toWords({ expiresAt, policies, minimumApprovals, ...details }: Details): Details {
+  return {
+    ...details,
+    ...(typeof expiresAt === 'string' ? { expiresAt: localTime(expiresAt) } : {}),
+    ...(Array.isArray(policies) ? { policies: policies.join(', ') } : {}),
+    ...(typeof minimumApprovals === 'number' ? { approvals: countOf(minimumApprovals, 'approval') } : {}),
+  };
+}
+
+/** `one approval`, `2 approvals`. */
+export function countOf(count: number, noun: string): string {
+  return count === 1 ? `one ${noun}` : `${String(count)} ${noun}s`;
+}
+
+type Details = Readonly<Record<string, unknown>>;
 
 /** `undefined` where a detail is missing: another version of the server may tell others. */
 function fill(words: string, details: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,6 +1,7 @@
 /** Owns how change requests are shown to people: what is asked for, where it stands, and what to do next. */
 import type { ChangeRequest } from '@strata/client';
 import { showDiff } from './change-view.ts';
+import { countOf } from './message.ts';
 import { localTime, scopeName, table } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
 
@@ -15,12 +16,21 @@ export function showRequests(requests: readonly ChangeRequest[], colours: Colour
     request.impactLevel,
     request.status,
     approvalsOf(request),
-    localTime(request.expiresAt),
+    request.status === 'pending' ? localTime(request.expiresAt) : null,
   ]);
-  const list = table(colours, ['request', 'key', 'scope', 'author', 'impact', 'status', 'approvals', 'expires'], rows);
-  const changes = requests.map((request) => `${request.id}  ${whyOf(request)}\n${showChanges(request, colours)}`);
-  return [list, ...changes].join('\n\n');
+  const list = table(
+    colours,
+    ['request', 'key', 'scope', 'author', 'impact', 'status', 'approvals', 'open until'],
+    rows,
+  );
+  const changes = requests.map((request) =>
+    [`${request.id}${editionOf(request)}: ${whyOf(request)}`, showChanges(request, colours)].join('\n'),
+  );
+  const next = 'One whole, with what to do next: strata request show <request>';
+  return [list, ...changes, next].join('\n\n');
 }
+
+const editionOf = ({ edition }: ChangeRequest): string => (edition > 1 ? `, edition ${String(edition)}` : '');
 
 const approvalsOf = ({ approvals, minimumApprovals }: ChangeRequest): string =>
   `${String(approvals.length)} of ${String(minimumApprovals)}`;
@@ -42,20 +52,21 @@ function showChanges(request: ChangeRequest, colours: Colours): string {
 
 /** One request, whole, with what can be done next. */
 export function showRequest(request: ChangeRequest, colours: Colours): string {
-  const { id, key, status, edition, requestedBy, requestedAt, impactLevel, applyAt, reason, commit, closedBy } =
+  const { id, key, status, editors, requestedBy, requestedAt, impactLevel, applyAt, reason, commit, closedBy } =
     request;
   const facts: (string | undefined)[] = [
-    `${colours.bold(id)}  ${printable(key)} at ${scopeName(request)}: ${status}${edition > 1 ? `, edition ${String(edition)}` : ''}`,
+    `${colours.bold(id)}  ${printable(key)} at ${scopeName(request)}: ${status}${editionOf(request)}`,
     `author     ${printable(requestedBy)}, ${localTime(requestedAt)}: ${whyOf(request)}`,
     `impact     ${impactLevel}`,
-    `approvals  ${approvalsOf(request)}${whoMay(request)}`,
+    editors.length === 0 ? undefined : `edited by  ${printable(editors.join(', '))}`,
+    `approvals  ${approvalsOf(request)}, by ${whoMay(request)}`,
     ...request.approvals.map(
       ({ approverId, at, comment }) =>
         `           ${printable(approverId)}, ${localTime(at)}${comment === null ? '' : `: ${printable(comment)}`}`,
     ),
     status === 'pending' ? `expires    ${localTime(request.expiresAt)}` : undefined,
     applyAt === undefined ? undefined : `apply at   ${localTime(applyAt)}`,
-    closedBy === undefined ? undefined : `closed by  ${printable(closedBy)}`,
+    closedBy === undefined ? undefined : `closed by  ${printable(closedBy)}${at(request.closedAt)}`,
     reason === undefined ? undefined : `why        ${printable(reason)}`,
     commit === undefined ? undefined : `commit     ${commit}`,
     ...request.comments.map(
@@ -68,31 +79,38 @@ export function showRequest(request: ChangeRequest, colours: Colours): string {
   return [...facts.filter((fact) => fact !== undefined), ...(next === undefined ? [] : ['', next])].join('\n');
 }
 
-function whoMay({ policies }: ChangeRequest): string {
+const at = (time: string | undefined): string => (time === undefined ? '' : `, ${localTime(time)}`);
+
+/** Whose approvals count. */
+function whoMay({ policies, requestedBy, editors }: ChangeRequest): string {
   const named = policies.flatMap(({ approvers }) => [
     ...(approvers?.roles ?? []).map((role) => `the role ${role}`),
     ...(approvers?.users ?? []),
   ]);
-  return named.length === 0 ? '' : `, by ${printable(named.join(' or '))}`;
+  const authors = printable([...new Set([requestedBy, ...editors])].join(' or '));
+  return named.length === 0
+    ? `whoever may approve there, but not ${authors}`
+    : `${printable(named.join(' or '))}, but not ${authors}`;
 }
 
 /** What can be done with a request as it stands. */
 export function nextStep(request: ChangeRequest): string | undefined {
-  const { id, edition, status, approvals, minimumApprovals, requestedBy } = request;
+  const { id, edition, status, approvals, minimumApprovals, requestedBy, operation, applyAt } = request;
   const named = edition > 1 ? ` --edition ${String(edition)}` : '';
   switch (status) {
     case 'pending': {
-      const missing = minimumApprovals - approvals.length;
-      const count = missing === 1 ? 'one more approval' : `${String(missing)} more approvals`;
-      return `It waits for ${count}, not of ${printable(requestedBy)}: strata approve ${id}${named} --actor <approver>`;
+      const missing = countOf(minimumApprovals - approvals.length, 'more approval');
+      return `It waits for ${missing}: strata approve ${id}${named} --actor <approver>`;
     }
     case 'scheduled':
-      return 'It has its approvals and is applied at its time.';
+      return `It has its approvals and is applied${applyAt === undefined ? ' at its time' : ` at ${localTime(applyAt)}`}.`;
     case 'conflicted':
     case 'suspended':
-      return `Propose it anew on the values as they are now: strata request edit ${id}. Or take it back: strata request withdraw ${id}`;
+      return operation === 'change'
+        ? `Propose it anew on the values as they are now: strata request edit ${id}. Or take it back: strata request withdraw ${id}`
+        : `Take it back with strata request withdraw ${id}, as ${printable(requestedBy)}, and ask for it again.`;
     case 'applied':
-      return `It is applied. See: strata log ${request.key}`;
+      return operation === 'change' ? `It is applied. See: strata log ${request.key}` : 'It is applied.';
     default:
       return undefined;
   }

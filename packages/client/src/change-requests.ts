@@ -78,7 +78,8 @@ export interface ChangeRequestFilter {
   readonly limit?: number | undefined;
 }
 
-interface Requests {
+/** Some change requests. */
+export interface ChangeRequests {
   readonly requests: readonly ChangeRequest[];
 }
 
@@ -116,11 +117,11 @@ export function changeRequestCalls(connection: Connection) {
 
     /** The requests that wait for approvals; with an approver, those that he can still approve. */
     getPendingChanges: (approver?: string) =>
-      connection.send<Requests>({ path: '/v1/change-requests/pending', query: { approver } }),
+      connection.send<ChangeRequests>({ path: '/v1/change-requests/pending', query: { approver } }),
 
     /** Requests in whichever state, newest first. */
     listChangeRequests: ({ limit, ...filter }: ChangeRequestFilter = {}) =>
-      connection.send<Requests>({
+      connection.send<ChangeRequests>({
         path: '/v1/change-requests',
         query: { ...filter, limit: limit === undefined ? undefined : String(limit) },
       }),

@@ -34,6 +34,7 @@ export type {
   ChangeProposal,
   ChangeRequest,
   ChangeRequestFilter,
+  ChangeRequests,
   ChangeRequestInput,
   PolicyRecord,
   RequestedChange,

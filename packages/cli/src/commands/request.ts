@@ -1,6 +1,7 @@
 /** Owns `strata request`, `strata pending`, `strata approve` and `strata reject`. */
 import type { ChangeRequest } from '@strata/client';
-import { type Command, InvalidArgumentError } from 'commander';
+import { requestStatuses } from '@strata/core';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
 import { usageError } from '../exit-codes.ts';
 import { show } from '../output.ts';
@@ -9,6 +10,13 @@ import { addScope, scopeOrGlobal, type ScopeFlags } from '../scope-options.ts';
 import { parseMoment } from '../time-input.ts';
 import { addValueOptions, readValue, type ValueFlags } from '../value-input.ts';
 
+type ListFlags = ConnectionFlags & {
+  readonly status?: ChangeRequest['status'];
+  readonly key?: string;
+  readonly by?: string;
+  readonly limit: number;
+  readonly before?: string;
+};
 type MessageFlags = ConnectionFlags & { readonly message?: string };
 type ProposalFlags = MessageFlags & ScopeFlags & ValueFlags & { readonly delete?: boolean; readonly applyAt?: string };
 
@@ -71,12 +79,15 @@ function addList(request: Command): void {
     'request list',
     'request list --status applied --key approval_thresholds',
   ])
-    .option('--status <status>', 'only those in this state')
+    .addOption(new Option('--status <status>', 'only those in this state').choices(requestStatuses))
     .option('--key <key>', 'only those of this key')
     .option('--by <author>', 'only those of this author')
-    .action(async (flags: ConnectionFlags & { status?: ChangeRequest['status']; key?: string; by?: string }) => {
-      const { status, key, by } = flags;
-      const { requests } = await openClient(flags).listChangeRequests({ status, key, requestedBy: by });
+    .option('-n, --limit <count>', 'at most so many: 1 to 1000', parseCount, 20)
+    .option('--before <id>', 'the page after this request')
+    .action(async (flags: ListFlags) => {
+      const { status, key, by, limit, before } = flags;
+      const filter = { status, key, requestedBy: by, limit, before };
+      const { requests } = await openClient(flags).listChangeRequests(filter);
       show(flags, requests, (list, colours) => showRequests(list, colours, 'No change requests.'));
     });
 }
@@ -157,6 +168,11 @@ export function addApproveCommand(program: Command): void {
       const { edition, message } = flags;
       show(flags, await openClient(flags).approveChange(id, message, { edition }), decided('Approved'));
     });
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number above 0.');
 }
 
 function parseEdition(text: string): number {
