@@ -40,7 +40,7 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
     'approval_required',
     {
       what: 'This change requires approval, so nothing is stored yet. Change request created: {requestId}.',
-      next: 'It waits until {expiresAt} for {approvals} by others than you (policy {policies}), each with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
+      next: 'It waits until {expiresAt} for {approvals} by other people (policy {policies}), given with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
     },
   ],
   [

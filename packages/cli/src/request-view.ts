@@ -1,5 +1,6 @@
 /** Owns how change requests are shown to people: what is asked for, where it stands, and what to do next. */
 import type { ChangeRequest } from '@strata/client';
+import { isJsonObject } from '@strata/core';
 import { showDiff } from './change-view.ts';
 import { countOf } from './message.ts';
 import { localTime, scopeName, table } from './output.ts';
@@ -40,7 +41,7 @@ const whyOf = ({ justification }: ChangeRequest): string =>
 
 function showChanges(request: ChangeRequest, colours: Colours): string {
   if (request.operation !== 'change') {
-    return `  ${request.operation}: ${printable(JSON.stringify(request.proposedValue))}`;
+    return `${request.operation}: ${printable(JSON.stringify(argumentsOf(request)))}`;
   }
   return request.changes
     .map((change) => {
@@ -48,6 +49,13 @@ function showChanges(request: ChangeRequest, colours: Colours): string {
       return `${what}${change.key} at ${scopeName(change)}\n${showDiff(change.diff, colours)}`;
     })
     .join('\n');
+}
+
+/** What another operation than a change of values is called with, without who asked for it, which is told already. */
+function argumentsOf({ proposedValue }: ChangeRequest): unknown {
+  if (!isJsonObject(proposedValue)) return proposedValue;
+  const { asker: _author, ...others } = proposedValue;
+  return others;
 }
 
 /** One request, whole, with what can be done next. */
