@@ -82,7 +82,7 @@ export async function noteRefusals<T>(
   try {
     return await run();
   } catch (error) {
-    // The gate notes a missing permission itself.
+    // A missing permission is told to the caller alone.
     if (isConfigurationError(error) && error.code !== 'not_permitted' && refusing.has(error.code)) {
       context.refusals.note({
         operation,
