@@ -40,7 +40,7 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
     'approval_required',
     {
       what: 'This change requires approval, so nothing is stored yet. Change request created: {requestId}.',
-      next: 'It waits until {expiresAt} for {approvals} by other people (policy {policies}), given with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
+      next: 'It waits until {expiresAt} for {approvals} (policy {policies}), given with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
     },
   ],
   [
@@ -105,9 +105,12 @@ function toWords({ expiresAt, policies, minimumApprovals, ...details }: Details)
     ...details,
     ...(typeof expiresAt === 'string' ? { expiresAt: localTime(expiresAt) } : {}),
     ...(Array.isArray(policies) ? { policies: policies.join(', ') } : {}),
-    ...(typeof minimumApprovals === 'number' ? { approvals: countOf(minimumApprovals, 'approval') } : {}),
+    ...(typeof minimumApprovals === 'number' ? { approvals: byOthers(minimumApprovals) } : {}),
   };
 }
+
+const byOthers = (count: number): string =>
+  `${countOf(count, 'approval')} by ${count === 1 ? 'somebody else' : 'other people'}`;
 
 /** `one approval`, `2 approvals`. */
 export function countOf(count: number, noun: string): string {
