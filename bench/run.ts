@@ -9,6 +9,7 @@ const names = [
   'storage/embedded',
   'storage/server-memory',
   'access/authorize',
+  'access/policies',
   'live/cache',
   'live/fan-out',
 ];

@@ -35,6 +35,8 @@ export interface ChangeRequest extends Place {
   readonly approvals: readonly { readonly approverId: string; readonly comment: string | null; readonly at: string }[];
   readonly minimumApprovals: number;
   readonly policies: readonly ApprovalPolicy[];
+  /** Whether it goes ahead although values below become invalid. */
+  readonly forced: boolean;
   readonly comments: readonly { readonly author: string; readonly comment: string; readonly at: string }[];
   readonly expiresAt: string;
   /** When it is applied once it has its approvals; absent: at once. */

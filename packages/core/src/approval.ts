@@ -47,7 +47,6 @@ const transitions: Readonly<Record<RequestStatus, Partial<Record<RequestEvent, R
   approved: { apply: 'applied', schedule: 'scheduled', conflict: 'conflicted' },
   scheduled: {
     apply: 'applied',
-    schedule: 'scheduled',
     suspend: 'suspended',
     edit: 'pending',
     reject: 'rejected',
@@ -79,8 +78,9 @@ export function isOpenRequest(status: RequestStatus): boolean {
 /** What a change needs before it is applied. */
 export interface Requirement {
   readonly impactLevel: ImpactLevel;
+  /** What the policy asks for that asks for most. */
   readonly minimumApprovals: number;
-  /** The policies that ask for approvals; who approves has to count for each of them. */
+  /** The policies that ask for approvals. Each has to be met. */
   readonly policies: readonly ApprovalPolicy[];
 }
 
@@ -118,20 +118,37 @@ export interface Approvable {
   readonly approvedBy: readonly string[];
 }
 
-/** Why somebody may not approve a request; undefined where he may. */
+/** Somebody who approves, with the roles that he has wherever a request is about. */
+export interface Approver {
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+/** Why somebody may not approve a request; undefined where he may, which is where his approval counts for any of its policies. */
 export function approvalProblem(
   { requestedBy, editors, policies, approvedBy }: Approvable,
-  approver: { readonly id: string; readonly roles: readonly string[] },
+  approver: Approver,
 ): 'self' | 'again' | 'ineligible' | undefined {
   if (approver.id === requestedBy || editors.includes(approver.id)) return 'self';
-  if (!policies.every((policy) => isApproverOf(policy, approver))) return 'ineligible';
+  if (policies.length > 0 && !policies.some((policy) => isApproverOf(policy, approver))) return 'ineligible';
   return approvedBy.includes(approver.id) ? 'again' : undefined;
 }
 
-function isApproverOf(
-  { approvers }: ApprovalPolicy,
-  { id, roles }: { readonly id: string; readonly roles: readonly string[] },
-): boolean {
+/**
+ * How many more approvals a request needs at least; 0 where it has all. Each policy counts those who may approve by it, so that policies
+ * with different approvers are met by different people, and one who may approve by several counts for each.
+ */
+export function missingApprovals(
+  { minimumApprovals, policies }: Pick<Requirement, 'minimumApprovals' | 'policies'>,
+  approvers: readonly Approver[],
+): number {
+  const lacking = policies.map(
+    (policy) => policy.minimumApprovals - approvers.filter((one) => isApproverOf(policy, one)).length,
+  );
+  return Math.max(0, ...(policies.length === 0 ? [minimumApprovals - approvers.length] : lacking));
+}
+
+function isApproverOf({ approvers }: ApprovalPolicy, { id, roles }: Approver): boolean {
   if (approvers === undefined) return true;
   return approvers.users?.includes(id) === true || roles.some((role) => approvers.roles?.includes(role) === true);
 }

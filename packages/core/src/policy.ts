@@ -66,7 +66,7 @@ export function parsePolicy(input: unknown): ApprovalPolicy {
     if (!policyNames.has(name)) refuse('policy', `there is no ${name}; there are ${[...policyNames].join(', ')}`);
   }
   const { minimumApprovals, firstValues, expiresIn } = given;
-  return {
+  const policy: ApprovalPolicy = {
     name: parsePolicyName(given.name),
     keys: parseList(given.keys, 'keys', most.keys, parsePattern),
     ...(given.scopes === undefined ? {} : { scopes: parseWords(given.scopes, 'scopes', scopes) }),
@@ -76,6 +76,18 @@ export function parsePolicy(input: unknown): ApprovalPolicy {
     ...(firstValues === undefined ? {} : { firstValues: parseWord(firstValues, 'firstValues', ['exempt', 'approve']) }),
     ...(expiresIn === undefined ? {} : { expiresIn: parseWhole(expiresIn, 'expiresIn', 60, 365 * 24 * 60 * 60) }),
   };
+  refuseUnmeetable(policy);
+  return policy;
+}
+
+// It would guard itself, too, and could never be changed again.
+function refuseUnmeetable({ approvers, minimumApprovals }: ApprovalPolicy): void {
+  const users = approvers?.users?.length ?? 0;
+  if (approvers === undefined || approvers.roles !== undefined || users >= minimumApprovals) return;
+  refuse(
+    'approvers',
+    `${String(minimumApprovals)} approvals can never be given by ${String(users)} user${users === 1 ? '' : 's'}`,
+  );
 }
 
 /** Checks the name of a policy: 1 to 255 characters. @throws ConfigurationError `invalid_argument`. */

@@ -12,6 +12,7 @@ import type { AccessRules, ClaimKind } from './access-control.ts';
 import type { Actor } from './actor.ts';
 import type { Answer } from './authorize.ts';
 import type { Context } from './context.ts';
+import type { AuditEntry } from './store/audit.ts';
 import { readProgress } from './store/counter.ts';
 import { readLinks } from './store/scopes.ts';
 
@@ -57,7 +58,20 @@ async function requireAnswer(
   kind: ClaimKind,
 ): Promise<void> {
   const answer = await answerOn(context, actor, action, place, kind);
-  if (answer !== true) throw notPermitted(actor, action, place, answer);
+  if (answer === true) return;
+  const refusal = notPermitted(actor, action, place, answer);
+  // Reads are too many for the audit log, and what they are refused is as if it did not exist.
+  if (action !== 'read') context.refusals.note(refusedEntry(actor, action, place, refusal));
+  throw refusal;
+}
+
+function refusedEntry(
+  actor: Actor,
+  action: Permission,
+  { key, scope, scopeId }: Place,
+  { code }: ConfigurationError,
+): AuditEntry {
+  return { operation: action, about: { key, scope, scopeId }, actor, success: false, metadata: { code } };
 }
 
 /** Whether an actor may do something. */

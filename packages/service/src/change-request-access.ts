@@ -7,6 +7,7 @@ import {
   isOpenRequest,
   possibleEvents,
   resolveChain,
+  type Approver,
   type Permission,
   type RequestEvent,
   type RequestStatus,
@@ -62,27 +63,42 @@ export async function requireForAll(
   for (const place of placesOf(request)) await requirePermission(context, actor, action, place);
 }
 
+/** Somebody's standing towards a request: his roles wherever it is about, and whether bindings permit him to approve there. */
+export interface Standing extends Approver {
+  readonly isPermitted: boolean;
+}
+
 /**
- * Why somebody's approval of a request does not count; undefined where it does. Goes by the bindings given: whether a hook permits it is
- * asked before, outside of any transaction.
+ * Tells the standing of anybody towards a request, by the bindings given. Whether a hook permits it is asked before, outside of any
+ * transaction.
  */
-export async function problemOf(
+export async function standingsOf(
   { access, db, environment }: Context,
   rules: AccessRules,
-  actor: Pick<Actor, 'id' | 'roles'>,
   request: StoredRequest,
-  approvedBy: readonly string[] = request.approvals.map(({ approver }) => approver),
-): Promise<ReturnType<typeof approvalProblem>> {
+): Promise<(actor: Pick<Actor, 'id' | 'roles'>) => Standing> {
   const places = placesOf(request);
   const links = await readLinks(db, environment, places);
   const resources = places.map((place) => ({ key: place.key, chain: resolveChain(place, links) }));
-  const [first = [], ...others] = resources.map(({ key, chain }) => roleNamesOf(rules, actor, key, chain));
-  const roles = first.filter((role) => others.every((names) => names.includes(role)));
-  const { requestedBy, editors, policies } = request;
-  const problem = approvalProblem({ requestedBy, editors, policies, approvedBy }, { id: actor.id, roles });
-  if (problem !== undefined || rules.bindings.length === 0) return problem;
-  const grants = access.grants(rules, actor);
-  return resources.every((resource) => isGranted(grants, 'approve', resource)) ? undefined : 'ineligible';
+  return (actor) => {
+    const [first = [], ...others] = resources.map(({ key, chain }) => roleNamesOf(rules, actor, key, chain));
+    const grants = access.grants(rules, actor);
+    return {
+      id: actor.id,
+      roles: first.filter((role) => others.every((names) => names.includes(role))),
+      isPermitted: rules.bindings.length === 0 || resources.every((resource) => isGranted(grants, 'approve', resource)),
+    };
+  };
+}
+
+/** Why somebody's approval of a request does not count; undefined where it does. */
+export function problemOf(
+  { isPermitted, ...approver }: Standing,
+  { requestedBy, editors, policies }: StoredRequest,
+  approvedBy: readonly string[],
+): ReturnType<typeof approvalProblem> {
+  const problem = approvalProblem({ requestedBy, editors, policies, approvedBy }, approver);
+  return problem ?? (isPermitted ? undefined : 'ineligible');
 }
 
 /** Refuses an approval that would not count. */

@@ -39,6 +39,8 @@ export async function planApplication(
       ? await planValues(context, progress, request, approvedBy)
       : await planOperation(context, progress, request, approvedBy);
   } catch (error) {
+    // Another process may hold the code of the schema: the request stays as it is.
+    if (isConfigurationError(error, 'schema_code_missing')) throw error;
     // What the rules refuse by now was in order when it was requested.
     if (isConfigurationError(error) && error.status < 500) throw new CannotApply(error.message, { cause: error });
     throw error;

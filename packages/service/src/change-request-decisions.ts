@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import {
   ConfigurationError,
   isConfigurationError,
+  missingApprovals,
   nextStatus,
   parseId,
   type RequestEvent,
   type RequestStatus,
 } from '@strata/core';
-import type { AccessRules } from './access-control.ts';
 import { systemActor, type Actor } from './actor.ts';
 import {
   aboutOf,
@@ -19,6 +19,8 @@ import {
   refuseApproval,
   refuseState,
   requireForAll,
+  standingsOf,
+  type Standing,
 } from './change-request-access.ts';
 import { CannotApply, planApplication } from './change-request-apply.ts';
 import { toChangeRequest, type ChangeRequest, type StoredRequest } from './change-request-record.ts';
@@ -84,16 +86,21 @@ async function planApproval(
   if (edition === undefined ? request.edition > 1 : edition !== request.edition) {
     throw new ConfigurationError('request_edited', { requestId: id, edition: request.edition });
   }
-  const access = await context.access.at(db, progress);
-  const problem = await problemOf(context, access, actor, request);
+  const standingOf = await standingsNow(context, progress, request);
+  const standing = standingOf(actor);
+  const problem = problemOf(
+    standing,
+    request,
+    request.approvals.map(({ approver }) => approver),
+  );
   if (problem !== undefined) refuseApproval(problem, actor, request);
-  const earlier = await stillCounting(context, access, request);
-  const approvedBy = [...earlier, actor.id];
+  const approvers = [...stillCounting(standingOf, request), standing];
+  const approvedBy = approvers.map((approver) => approver.id);
   // Whether or not it is the last one: nobody approves what is no longer what it says.
   const application = await planApplication(context, progress, request, approvedBy);
   const roles = actor.roles ?? [];
   await storeApproval(db, { requestId: id, edition: request.edition, approver: actor.id, roles, comment, call });
-  const isLast = approvedBy.length >= request.minimumApprovals;
+  const isLast = missingApprovals(request, approvers) === 0;
   await audit(context, 'approve', actor, request, { comment, approvals: approvedBy, isLast });
   if (!isLast) return { done: await again(context, id) };
   if (applyAt !== null && applyAt > now) {
@@ -110,17 +117,18 @@ async function planApproval(
   };
 }
 
-/** Those whose approvals of this edition count by the roles that are bound now. */
-async function stillCounting(
-  context: Context,
-  access: AccessRules,
-  request: StoredRequest,
-): Promise<readonly string[]> {
-  const counting: string[] = [];
-  for (const { approver, roles } of request.approvals) {
-    if ((await problemOf(context, access, { id: approver, roles }, request, [])) === undefined) counting.push(approver);
-  }
-  return counting;
+type StandingOf = Awaited<ReturnType<typeof standingsOf>>;
+
+/** The standing of anybody by the roles that are bound now. */
+async function standingsNow(context: Context, progress: Progress, request: StoredRequest): Promise<StandingOf> {
+  return standingsOf(context, await context.access.at(context.db, progress), request);
+}
+
+/** Those whose approvals of this edition still count. */
+function stillCounting(standingOf: StandingOf, request: StoredRequest): readonly Standing[] {
+  return request.approvals
+    .map(({ approver, roles }) => standingOf({ id: approver, roles }))
+    .filter((standing) => problemOf(standing, request, []) === undefined);
 }
 
 async function again({ db, environment }: Context, id: string): Promise<ChangeRequest> {
@@ -230,8 +238,8 @@ export async function rejectChange(
     return decideOn(context, id, 'conflict', async (progress, inside, request) => {
       if (isRepeated(request, 'rejected', actor, said)) return { done: toChangeRequest(request) };
       if (nextStatus(request.status, 'reject') === undefined) refuseState(request, 'reject');
-      const access = await inside.access.at(inside.db, progress);
-      const problem = await problemOf(inside, access, actor, request, []);
+      const standingOf = await standingsNow(inside, progress, request);
+      const problem = problemOf(standingOf(actor), request, []);
       if (problem === 'ineligible') refuseApproval(problem, actor, request);
       await move(inside, actor, request, 'reject', said);
       return { done: await again(inside, id) };
@@ -298,10 +306,11 @@ export async function settleDue(context: Context, id: string): Promise<void> {
     await decideOn(context, id, 'suspend', async (progress, inside, request, now) => {
       const { status, applyAt } = request;
       if (status !== 'scheduled' || applyAt === null || applyAt > now) return { done: toChangeRequest(request) };
-      const approvedBy = await stillCounting(inside, await inside.access.at(inside.db, progress), request);
-      if (approvedBy.length < request.minimumApprovals) {
+      const approvers = stillCounting(await standingsNow(inside, progress, request), request);
+      if (missingApprovals(request, approvers) > 0) {
         throw new CannotApply('some who approved it may no longer approve it');
       }
+      const approvedBy = approvers.map((approver) => approver.id);
       const application = await planApplication(inside, progress, request, approvedBy);
       return {
         ...application,

@@ -120,12 +120,16 @@ export async function fileValues(
   const call = randomUUID();
   const { actor, commit } = intent;
   const idempotencyKey = commit.idempotencyKey === commit.id ? null : commit.idempotencyKey;
+  const applyAt = asked?.applyAt ?? null;
+  // When it is applied is a part of what is asked for.
+  const requestDigest =
+    applyAt === null ? commit.requestDigest : digestOf([commit.requestDigest, applyAt.toISOString()]);
   return commitDecision(context, async (_progress, inside) => {
-    const earlier = await findEarlier(inside, call, idempotencyKey, commit.requestDigest);
+    const earlier = await findEarlier(inside, call, idempotencyKey, requestDigest);
     if (earlier !== undefined) return { done: earlier };
-    const { content, isNeeded } = await propose(inside, intent, asked?.applyAt ?? null);
+    const { content, isNeeded } = await propose(inside, intent, applyAt);
     if (!isNeeded && asked === undefined) return { done: undefined };
-    const { requestDigest } = commit;
+    refuseEmpty(content);
     return {
       done: await file(inside, actor, { call, operation: 'change', idempotencyKey, requestDigest, content }),
     };
@@ -145,6 +149,15 @@ async function findEarlier(
     throw new ConfigurationError('idempotency_conflict', { idempotencyKey });
   }
   return repeated;
+}
+
+/** Refuses a request that would change nothing. @throws ConfigurationError `invalid_argument`. */
+export function refuseEmpty({ changes }: RequestContent): void {
+  if (changes.length > 0) return;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'changes',
+    problem: 'every value is as proposed already, so there is nothing to approve',
+  });
 }
 
 /** Decides on what is proposed, on the heads as they are, and says what a request for it holds. */
@@ -219,8 +232,11 @@ async function file({ db, environment }: Context, actor: Actor, { content, ...re
   });
   // Whoever calls `set` again and again waits for one request, not for many.
   const [same] = open.filter(
-    ({ edition, changes, binding }) =>
-      edition === 1 && isSame(changes, content.changes) && isSame(binding, content.binding),
+    ({ edition, isForced, changes, binding }) =>
+      edition === 1 &&
+      isForced === content.isForced &&
+      isSame(changes, content.changes) &&
+      isSame(binding, content.binding),
   );
   if (same !== undefined && rest.idempotencyKey === null) return same;
   const id = `req-${base32(randomBytes(12))}`;
@@ -256,8 +272,7 @@ function base32(bytes: Uint8Array): string {
 
 /** The answer to whoever wanted to make a change that waits for approvals now. */
 export function approvalRequired(request: StoredRequest): ApprovalRequiredError {
-  const { id, key, minimumApprovals, policies, expiresAt, requestedBy } = request;
-  const names = policies.map(({ name }) => name).join(', ');
+  const { id, minimumApprovals, policies, expiresAt, requestedBy } = request;
   return new ApprovalRequiredError({
     requestId: id,
     status: request.status,
@@ -266,9 +281,19 @@ export function approvalRequired(request: StoredRequest): ApprovalRequiredError 
     expiresAt: expiresAt.toISOString(),
     hint:
       `It waits for ${approvals(minimumApprovals)} of others than ${requestedBy} until ${expiresAt.toISOString()}: approveChange('${id}', approverId). ` +
-      `The policy ${names} asks for that; where one approval is enough, say so with ` +
-      `setPolicy({ name: ${JSON.stringify(key)}, keys: [${JSON.stringify(key)}], minimumApprovals: 1 }, userId).`,
+      adviceOf(request),
   });
+}
+
+/** How fewer approvals would do: by a policy for the key, or by another one in the place of those that ask for most. */
+function adviceOf({ operation, key, policies }: StoredRequest): string {
+  const names = policies.map(({ name }) => name).join(', ');
+  const isOfKey =
+    operation !== 'policy' && operation !== 'role' && operation !== 'binding' && !operation.startsWith('scope');
+  const advice = isOfKey
+    ? `setPolicy({ name: ${JSON.stringify(key)}, keys: [${JSON.stringify(key)}], minimumApprovals: 1 }, userId) says so`
+    : 'setPolicy replaces a policy by one of its name';
+  return `The policy ${names} asks for that; where one approval is enough, ${advice}.`;
 }
 
 const approvals = (count: number): string => (count === 1 ? 'an approval' : `${String(count)} approvals`);

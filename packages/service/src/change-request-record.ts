@@ -137,6 +137,8 @@ export interface ChangeRequest {
   readonly minimumApprovals: number;
   /** The policies that ask for them. */
   readonly policies: readonly ApprovalPolicy[];
+  /** Whether it goes ahead although values below become invalid. */
+  readonly forced: boolean;
   readonly comments: readonly RequestComment[];
   readonly expiresAt: Date;
   /** When it is applied once it has its approvals; absent: at once. */
@@ -172,6 +174,7 @@ export function toChangeRequest(stored: StoredRequest): ChangeRequest {
     approvals: stored.approvals.map(({ approver, comment, at }) => ({ approverId: approver, comment, at })),
     minimumApprovals: stored.minimumApprovals,
     policies: stored.policies,
+    forced: stored.isForced,
     comments: stored.comments,
     expiresAt: stored.expiresAt,
     ...(stored.applyAt === null ? {} : { applyAt: stored.applyAt }),

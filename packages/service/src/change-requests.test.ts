@@ -1,5 +1,6 @@
 /** Owns the proof of change requests: who may approve, what an approval is of, and what becomes of a request. */
 import { expect, it } from 'vitest';
+import { z } from 'zod';
 import { describeDatabases } from '../../../test/databases.ts';
 import { expectRefusal } from '../../../test/expectations.ts';
 import { servicesOn } from '../../../test/services.ts';
@@ -294,6 +295,125 @@ describeDatabases('a change request', (engine) => {
       { operation: 'approve', user_id: 'cleo', success: true, code: null, ip: null },
       { operation: 'request', user_id: 'ann', success: true, code: null, ip: null },
       { operation: 'set', user_id: 'ann', success: true, code: null, ip: null },
+    ]);
+  });
+
+  it('is met by each of its policies with approvers of its own', async () => {
+    const { service } = await services.open();
+    for (const name of ['m', 'n']) {
+      const approvers = { roles: [`${name}-lead`] };
+      await service.setPolicy({ name, keys: [name], minimumApprovals: 1, approvers }, 'ann');
+    }
+    for (const name of ['m', 'n']) await service.set(name, 1, global, 'ann');
+    const both = await refused(
+      service.commit(
+        [
+          { key: 'm', ...global, value: 2 },
+          { key: 'n', ...global, value: 2 },
+        ],
+        'ann',
+      ),
+    );
+    const lead = (id: string, ...roles: string[]) => service.as({ id, roles }).approveChange(both, id);
+    await expectRefusal(lead('dan', 'other'), 'not_an_approver');
+    expect(await lead('mia', 'm-lead')).toMatchObject({ status: 'pending' });
+    expect(await lead('moe', 'm-lead')).toMatchObject({ status: 'pending' });
+    expect(await lead('nina', 'n-lead')).toMatchObject({ status: 'applied' });
+    // Policies with different approvers do not lock each other for good.
+    const asked = await refused(service.setPolicy({ name: 'default', keys: ['zzz'], minimumApprovals: 0 }, 'ann'));
+    expect(await service.getChangeRequest(asked)).toMatchObject({ operation: 'policy', minimumApprovals: 2 });
+    await service.approveChange(asked, 'bob');
+    expect(await service.approveChange(asked, 'cleo')).toMatchObject({ status: 'applied' });
+    const next = await refused(service.removePolicy('m', 'ann'));
+    const agree = (id: string, role: string) => service.as({ id, roles: [role] }).approveChange(next, id);
+    expect(await agree('mia', 'm-lead')).toMatchObject({ status: 'pending' });
+    expect(await agree('nina', 'n-lead')).toMatchObject({ status: 'applied' });
+  });
+
+  it('is another one for another time, and none for what is there already', async () => {
+    const service = await openProtected();
+    const ask = (applyAt?: Date) =>
+      service.requestChange({
+        ...{ key, proposedValue: { budgetVariance: 1 }, ...global, requestedBy: 'ann', justification: 'night' },
+        ...(applyAt === undefined ? {} : { applyAt }),
+      });
+    const [early, late] = [new Date(Date.now() + 60_000), new Date(Date.now() + 120_000)];
+    const made = [await ask(), await ask(early), await ask(late), await ask(late)];
+    expect(new Set(made.map(({ id }) => id)).size).toBe(3);
+    expect(made.map(({ applyAt }) => applyAt)).toEqual([undefined, early, late, late]);
+    const same = { key, proposedValue: first, ...global, requestedBy: 'ann', justification: 'same' };
+    await expectRefusal(service.requestChange(same), 'invalid_argument');
+    const edit = { proposedValue: first };
+    await expectRefusal(service.editChange(made[0]?.id ?? '', edit, 'ann'), 'invalid_argument');
+    expect(await service.getPendingChanges()).toHaveLength(3);
+  });
+
+  it('is not brought back by an edit once it has expired', async () => {
+    const { service, database } = await services.open();
+    await service.set(key, first, global, 'ann');
+    const id = await raise(service, 150);
+    await database.query(`UPDATE configuration_change_requests SET expires_at = clock_timestamp() WHERE id = $1`, [id]);
+    await expectRefusal(service.editChange(id, {}, 'ann'), 'request_expired');
+    await expectRefusal(service.scheduleChange(id, null, 'ann'), 'request_expired');
+    await expectRefusal(service.approveChange(id, 'bob'), 'request_expired');
+  });
+
+  it('tells approvers that it breaks values below', async () => {
+    const { service } = await services.open();
+    const request = { key: 'k', proposedValue: 1, ...global, requestedBy: 'ann', justification: 'now' };
+    expect(await service.requestChange(request)).toMatchObject({ forced: false });
+    expect(await service.requestChange({ ...request, force: true })).toMatchObject({ forced: true });
+  });
+
+  it('advises a policy for the key, and where it is about a policy none for its name', async () => {
+    const service = await openProtected();
+    const hintOf = async (write: Promise<unknown>) =>
+      String((await expectRefusal(write, 'approval_required')).details['hint']);
+    expect(await hintOf(service.set(key, {}, global, 'ann'))).toContain(`keys: ["${key}"], minimumApprovals: 1`);
+    const policy = { name: 'money', keys: ['a*'], minimumApprovals: 1 };
+    expect(await hintOf(service.setPolicy(policy, 'ann'))).not.toContain('"money"');
+  });
+
+  it('stays as it is where a process lacks the code of its schema, and is applied by one that has it', async () => {
+    const { service, database } = await services.open();
+    const even = z.object({ n: z.number().refine((n) => n % 2 === 0) });
+    await service.setPolicy({ name: 'k', keys: ['k'], minimumApprovals: 1 }, 'ann');
+    await service.registerSchema('k', even);
+    await service.set('k', { n: 2 }, global, 'ann');
+    const id = await refused(service.set('k', { n: 4 }, global, 'ann'));
+    const without = services.on(database);
+    await expectRefusal(without.approveChange(id, 'bob'), 'schema_code_missing');
+    expect(await service.getChangeRequest(id)).toMatchObject({ status: 'pending', approvals: [] });
+    expect(await service.approveChange(id, 'bob')).toMatchObject({ status: 'applied' });
+  });
+
+  it('gives a role as it was asked for, and by whoever asked, once it is approved', async () => {
+    const service = await openProtected();
+    const binding = { subject: { user: 'ann' }, role: 'admin', ...global } as const;
+    const id = await refused(service.bindRole(binding, 'ann', 'to begin with'));
+    expect(await service.listRoleBindings()).toEqual([]);
+    await service.approveChange(id, 'bob');
+    await service.approveChange(id, 'cleo');
+    const asAnn = service.as('ann');
+    expect(await asAnn.listRoleBindings()).toMatchObject([{ ...binding, boundBy: 'ann', comment: 'to begin with' }]);
+    await expectRefusal(service.set('k', 1, global, 'bob'), 'not_permitted');
+  });
+
+  it('leaves an audit row where a permission is missing', async () => {
+    const { service, database } = await services.open({ authorize: (_, action) => action === 'read' });
+    const caller = service.as({ id: 'eve', ip: '10.0.0.2', requestId: 'r2' });
+    await expectRefusal(caller.set('k', 1, org, 'eve'), 'not_permitted');
+    await expectRefusal(caller.createTag('v1', '0123456789ab'), 'version_not_found');
+    await service.close();
+    const rows = await database.query(
+      `SELECT operation, config_key, scope, scope_id, user_id, success, ip, request_id, metadata ->> 'code' AS code
+      FROM configuration_audit_log`,
+    );
+    expect(rows).toEqual([
+      {
+        ...{ operation: 'write', config_key: 'k', scope: 'org', scope_id: 'o', user_id: 'eve', success: false },
+        ...{ ip: '10.0.0.2', request_id: 'r2', code: 'not_permitted' },
+      },
     ]);
   });
 });

@@ -10,10 +10,20 @@ import {
   type ScopeInput,
 } from '@strata/core';
 import { allows, requirePermission } from './access.ts';
+import type { AccessRules } from './access-control.ts';
 import type { Actor } from './actor.ts';
-import { findRequest, maySee, notFound, placesOf, problemOf, refuseState } from './change-request-access.ts';
+import {
+  expired,
+  findRequest,
+  maySee,
+  notFound,
+  placesOf,
+  problemOf,
+  refuseState,
+  standingsOf,
+} from './change-request-access.ts';
 import { parseRequestId } from './change-request-decisions.ts';
-import { fileValues, propose } from './change-request-filing.ts';
+import { fileValues, propose, refuseEmpty } from './change-request-filing.ts';
 import { toChangeRequest, toValueChange, type ChangeRequest, type StoredRequest } from './change-request-record.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
@@ -218,15 +228,16 @@ async function replace(context: Context, actor: Actor, id: string, edit: Replace
   return commitDecision(context, async (_progress, inside) => {
     const locked = await lockRequest(inside.db, inside.environment, id);
     if (locked === undefined) throw notFound(id);
-    const { request } = locked;
-    if (nextStatus(request.status, 'edit') === undefined && request.status !== 'conflicted')
-      refuseState(request, 'edit');
+    const { request, now } = locked;
+    if (request.status === 'pending' && request.expiresAt <= now) throw expired(request);
+    if (nextStatus(request.status, 'edit') === undefined) refuseState(request, 'edit');
     if (request.edition !== edit.edition) {
       throw new ConfigurationError('request_edited', { requestId: id, edition: request.edition });
     }
     const author = { id: request.requestedBy };
     const intent = newIntent(author, edit.changes, edit.justification ?? undefined, { force: request.isForced });
     const { content } = await propose(inside, intent, edit.applyAt);
+    refuseEmpty(content);
     const editors = [...new Set([...request.editors, actor.id])];
     await editRequest(inside.db, id, content, { editors, expiresIn: expiryOf(content.policies) });
     const [edited] = await readRequests(inside.db, inside.environment, { id, limit: 1 });
@@ -310,21 +321,28 @@ export async function getPendingChanges(
 ): Promise<ChangeRequest[]> {
   begin(context);
   const { db, environment } = context;
+  const access = await context.access.at(db, await readProgress(db));
   const found: StoredRequest[] = [];
   let before: string | undefined;
   do {
     const page = await readRequests(db, environment, { statuses: ['pending'], before, limit: mostPending });
     for (const request of page) {
       if (!(await maySee(context, actor, request))) continue;
-      if (approver === undefined || (await canApprove(context, approver, request))) found.push(request);
+      if (approver === undefined || (await canApprove(context, access, approver, request))) found.push(request);
     }
     before = page.length < mostPending ? undefined : page.at(-1)?.id;
   } while (before !== undefined);
   return found.map(toChangeRequest);
 }
 
-async function canApprove(context: Context, approver: Actor, request: StoredRequest): Promise<boolean> {
+async function canApprove(
+  context: Context,
+  access: AccessRules,
+  approver: Actor,
+  request: StoredRequest,
+): Promise<boolean> {
   for (const place of placesOf(request)) if (!(await allows(context, approver, 'approve', place))) return false;
-  const access = await context.access.at(context.db, await readProgress(context.db));
-  return (await problemOf(context, access, approver, request)) === undefined;
+  const standingOf = await standingsOf(context, access, request);
+  const approvedBy = request.approvals.map((approval) => approval.approver);
+  return problemOf(standingOf(approver), request, approvedBy) === undefined;
 }

@@ -55,8 +55,7 @@ import {
   type RoleBindingRecord,
 } from './role-bindings.ts';
 import { listRoles, removeRole, setRole, type RoleRecord } from './roles.ts';
-import { revert, type RevertOptions } from './revert.ts';
-import type { RevertDryRun } from './revert-preview.ts';
+import { revert, type RevertDryRun, type RevertOptions } from './revert.ts';
 import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
 import {
   registerSchema,
@@ -77,7 +76,8 @@ import {
   type SubscribeOptions,
   type WatchOptions,
 } from './watch.ts';
-import { commit, remove, set, type Commit, type CommitChange, type DryRun, type WriteOptions } from './write.ts';
+import { commit, remove, set, type Commit, type CommitChange, type WriteOptions } from './write.ts';
+import type { DryRun } from './dry-run.ts';
 
 type DryRunnable = WriteOptions & { readonly dryRun?: boolean };
 
@@ -229,7 +229,7 @@ export interface ConfigurationManagementService {
     scope: ScopeInput,
     userId: string,
     comment?: string,
-    options?: Pick<WriteOptions, 'force' | 'idempotencyKey'>,
+    options?: Pick<WriteOptions, 'force' | 'idempotencyKey' | 'breakGlass'>,
   ): Promise<Commit>;
 
   /** The last change of each leaf of a layer. Empty when there is no layer. */

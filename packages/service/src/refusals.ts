@@ -82,7 +82,7 @@ export async function noteRefusals<T>(
   try {
     return await run();
   } catch (error) {
-    // A missing permission is told to the caller alone.
+    // A missing permission is noted where it is found missing.
     if (isConfigurationError(error) && error.code !== 'not_permitted' && refusing.has(error.code)) {
       context.refusals.note({
         operation,

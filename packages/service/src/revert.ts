@@ -4,10 +4,10 @@ import { notPermitted, requirePermission, type Place } from './access.ts';
 import type { Actor } from './actor.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { begin, type Context } from './context.ts';
+import { preview, type LayerPreview, type Obstacles } from './dry-run.ts';
 import type { Intent } from './intent.ts';
 import { newIntent, parseReason } from './new-commit.ts';
 import { planRevert, revertConflicts } from './revert-plan.ts';
-import { previewRevert, type RevertDryRun } from './revert-preview.ts';
 import { findCommits, type CommitOperation } from './store/commits.ts';
 import {
   readChangedAddresses,
@@ -21,6 +21,16 @@ import { submit, type Commit, type WriteOptions } from './write.ts';
 
 /** The last argument of `revert`. It concerns all addresses of a commit, so it takes neither an expected version nor an expiry. */
 export type RevertOptions = Omit<WriteOptions, 'ifVersion' | 'expiresAt'>;
+
+/** What a revert would do. */
+export interface RevertDryRun extends Obstacles {
+  readonly dryRun: true;
+  /** The commit that would be undone. */
+  readonly commit: string;
+  readonly revision: number;
+  /** What would become of each layer that the commit changed. */
+  readonly changes: readonly LayerPreview[];
+}
 
 /** How often a revert is planned anew, when a layer changes between the look at it and the write, before it answers `busy`. */
 const maxTries = 10;
@@ -55,6 +65,11 @@ export async function revert(
     }
     addresses = await readChangedAddresses(context.db, context.environment, commit.revision);
   }
+}
+
+async function previewRevert(context: Context, { id, revision }: CommitHead, intent: Intent): Promise<RevertDryRun> {
+  const { layers, ...obstacles } = await preview(context, intent);
+  return { dryRun: true, commit: id, revision, changes: layers, ...obstacles };
 }
 
 function revertIntent(

@@ -22,7 +22,8 @@ import { readScopeAt, type StoredVersion } from './store/versions.ts';
 import { parseTime } from './time.ts';
 import { requireVersion } from './version-reference.ts';
 import { newIntent } from './new-commit.ts';
-import { parseWrittenScope, submit, writeOne, type Commit, type DryRun, type WriteOptions } from './write.ts';
+import { parseWrittenScope, submit, writeOne, type Commit, type WriteOptions } from './write.ts';
+import type { DryRun } from './dry-run.ts';
 
 /** What `restore` puts back: the state at a time, at a revision, or every key's version that bears a tag. */
 export type RestoreTarget = { readonly at: Date | string } | { readonly revision: number } | { readonly tag: string };

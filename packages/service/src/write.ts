@@ -1,11 +1,8 @@
 /** Owns the writes of values: from a caller's arguments to an intent, and from what became of it to version records. */
-import type { BrokenLayer } from './validation.ts';
 import { type Actor } from './actor.ts';
-import { type Decision, type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
-import { effectiveValue } from './effective-value.ts';
+import { type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
 import {
   ConfigurationError,
-  diff,
   formatAddress,
   isConfigurationError,
   jsonText,
@@ -16,10 +13,7 @@ import {
   parseVersionReference,
   shortVersion,
   type Address,
-  type ConfigScope,
   type ConfigVersion,
-  type Diff,
-  type ImpactLevel,
   type JsonValue,
   type Permission,
   type ScopeInput,
@@ -28,12 +22,10 @@ import {
 import { begin, type Context } from './context.ts';
 import { requirePermission } from './access.ts';
 import { approvalRequired, fileValues } from './change-request-filing.ts';
-import { decide } from './decide.ts';
+import { dryRun, type DryRun } from './dry-run.ts';
 import { ApprovalNeeded } from './gate.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { newIntent } from './new-commit.ts';
-import { HeadMemory, HeadView } from './heads.ts';
-import { readProgress } from './store/counter.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';
@@ -76,27 +68,6 @@ export interface Commit {
   readonly comment: string | null;
   /** A version for each change, in the order given; the current one where the value was already there. */
   readonly versions: readonly ConfigVersion[];
-}
-
-/** What a write would do. */
-export interface DryRun {
-  readonly dryRun: true;
-  readonly key: string;
-  readonly scope: ConfigScope;
-  readonly scopeId: string | null;
-  /** Whether the write would make a version at all. */
-  readonly changed: boolean;
-  readonly impactLevel: ImpactLevel;
-  /** What changes in the layer. */
-  readonly diff: readonly Diff[];
-  /** What changes in the effective value at this scope. */
-  readonly effectiveDiff: readonly Diff[];
-  /** The layers below that would become invalid. */
-  readonly wouldBreak: readonly BrokenLayer[];
-  /** Whether it would become a change request rather than a version. */
-  readonly requiresApproval: boolean;
-  /** How many approvals it needs; 0 where it needs none. */
-  readonly minimumApprovals: number;
 }
 
 const maxChanges = 5000;
@@ -362,34 +333,4 @@ function madeVersions(intent: Intent, { commit: stored, decision }: Settled): St
     };
     return [made];
   });
-}
-
-/** Decides on an intent as the queue would, and says what it would do. */
-async function dryRun(context: Context, intent: Intent): Promise<DryRun> {
-  const memory = new HeadMemory();
-  await memory.read(context.db, context.environment, intent.changes);
-  const rules = await context.ruleBook.at(context.db, memory.progress ?? (await readProgress(context.db)));
-  const view = new HeadView(memory, rules);
-  const { decision, after } = await decide(context, view, { ...intent, force: true, gate: 'report' });
-  return describe(intent, decision, view, after);
-}
-
-function describe(intent: Intent, decision: Decision, view: HeadView, after: HeadView): DryRun {
-  const change = intent.changes[0];
-  const outcome = decision.outcomes[0];
-  if (change === undefined || outcome === undefined) throw new Error('a dry run describes exactly one change');
-  const chain = view.chain(change);
-  return {
-    dryRun: true,
-    key: change.key,
-    scope: change.scope,
-    scopeId: change.scope === 'global' ? null : change.scopeId,
-    changed: outcome.kind === 'version',
-    impactLevel: outcome.kind === 'version' ? outcome.version.impactLevel : 'none',
-    diff: diff(view.head(change)?.value, after.head(change)?.value),
-    effectiveDiff: diff(effectiveValue(view, change.key, chain), effectiveValue(after, change.key, chain)),
-    wouldBreak: decision.broken,
-    requiresApproval: decision.requires !== undefined,
-    minimumApprovals: decision.requires?.minimumApprovals ?? 0,
-  };
 }

@@ -44,6 +44,7 @@ export const changeRequestRecord = z
     approvals: z.array(z.object({ approverId: z.string(), comment: z.string().nullable(), at: z.date() })).readonly(),
     minimumApprovals: z.int(),
     policies: z.array(policyRecord).readonly(),
+    forced: z.boolean().describe('Whether it goes ahead although values below become invalid'),
     comments: z.array(z.object({ author: z.string(), comment: z.string(), at: z.date() })).readonly(),
     expiresAt: z.date(),
     applyAt: z.date().optional(),
