@@ -14,8 +14,8 @@ export interface Contender {
 
 /** What a comparison is measured for: the ratio of the first of two contenders to the second. */
 export interface Goal {
-  /** The row of the goal list. */
-  readonly id: string;
+  /** The row of the goal list; absent where no goal asks for the ratio. */
+  readonly id?: string;
   readonly subject: string;
   /** Absent for `megabytes` that are judged by themselves. */
   readonly peer?: string;
@@ -24,7 +24,7 @@ export interface Goal {
    * most so many more, or so many where there is no peer.
    */
   readonly measure: 'rate' | 'time' | 'megabytes';
-  readonly must: number;
+  readonly must?: number;
   /** What is wanted beyond the bar; absent where the bar is all. */
   readonly stretch?: number;
 }
@@ -70,7 +70,7 @@ export interface Verdict {
   readonly goal: Goal;
   /** In the goal's measure, from the rounds of both that ran next to each other. */
   readonly ratio: Spread;
-  readonly holds: 'stretch' | 'must' | 'missed';
+  readonly holds: 'stretch' | 'must' | 'missed' | 'no goal';
 }
 
 /** One comparison. */
@@ -149,11 +149,13 @@ export function judge(goal: Goal, subject: readonly number[], peer: readonly num
       : subject.map((value, round) => ratioIn(goal.measure, value, peer[round] ?? Number.NaN)),
   );
   const reaches = (bar: number): boolean => (goal.measure === 'rate' ? ratio.median >= bar : ratio.median <= bar);
-  return {
-    goal,
-    ratio,
-    holds: goal.stretch !== undefined && reaches(goal.stretch) ? 'stretch' : reaches(goal.must) ? 'must' : 'missed',
-  };
+  return { goal, ratio, holds: holdsOf(goal, reaches) };
+}
+
+function holdsOf({ must, stretch }: Goal, reaches: (bar: number) => boolean): Verdict['holds'] {
+  if (must === undefined) return 'no goal';
+  if (stretch !== undefined && reaches(stretch)) return 'stretch';
+  return reaches(must) ? 'must' : 'missed';
 }
 
 function ratioIn(measure: Goal['measure'], subject: number, peer: number): number {

@@ -13,6 +13,8 @@ export interface Cluster {
   readonly url: string;
   /** A pool to it; whoever asks for it ends it. */
   pool(size: number): pg.Pool;
+  /** Makes one more database, empty, and answers its URL. */
+  createDatabase(name: string): Promise<string>;
   /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
@@ -58,8 +60,12 @@ export async function startPostgres(): Promise<Cluster> {
     await server.stop();
     rmSync(directory, { recursive: true, force: true });
   };
-  const url = `postgres://postgres:postgres@127.0.0.1:${String(port)}/postgres`;
-  return { version: await versionOf(pool(1)), url, pool, stop };
+  const urlOf = (database: string): string => `postgres://postgres:postgres@127.0.0.1:${String(port)}/${database}`;
+  const createDatabase = async (name: string): Promise<string> => {
+    await server.createDatabase(name);
+    return urlOf(name);
+  };
+  return { version: await versionOf(pool(1)), url: urlOf('postgres'), pool, createDatabase, stop };
 }
 
 async function versionOf(pool: pg.Pool): Promise<string> {

@@ -87,9 +87,10 @@ function verdictRow({ goal, ratio, holds }: Verdict): string {
         ? megabytes
         : (value: number) => `${value < 0 ? '−' : '+'}${megabytes(Math.abs(value))}`;
   const bar = goal.measure === 'rate' ? 'at least' : 'at most';
+  const barText = (value: number | undefined): string => (value === undefined ? '' : `${bar} ${write(value)}`);
   return (
-    `| ${goal.id}: ${goal.subject}${goal.peer === undefined ? '' : ` vs ${goal.peer}`}, ${goal.measure} | **${write(ratio.median)}** (${write(ratio.p10)}–${write(ratio.p90)}) ` +
-    `| ${bar} ${write(goal.must)} | ${goal.stretch === undefined ? '' : `${bar} ${write(goal.stretch)}`} | ${holds === 'missed' ? '**missed**' : holds} |`
+    `| ${goal.id === undefined ? '' : `${goal.id}: `}${goal.subject}${goal.peer === undefined ? '' : ` vs ${goal.peer}`}, ${goal.measure} | **${write(ratio.median)}** (${write(ratio.p10)}–${write(ratio.p90)}) ` +
+    `| ${barText(goal.must)} | ${barText(goal.stretch)} | ${holds === 'missed' ? '**missed**' : holds} |`
   );
 }
 

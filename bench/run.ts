@@ -11,6 +11,7 @@ const names = [
   'access/authorize',
   'access/policies',
   'live/cache',
+  'live/commit-to-callback',
   'live/fan-out',
 ];
 

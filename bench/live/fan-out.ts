@@ -1,8 +1,8 @@
 /** Owns the benchmark of the feed over Server-Sent Events (P15, P16): one change to many, beside bare `node:http` that sends the same bytes. */
-import { fork, type ChildProcess } from 'node:child_process';
 import { Agent, get } from 'node:http';
 import type { Pool } from 'pg';
 import { compare, judge, spreadOf, type Comparison, type Contender } from '../harness.ts';
+import { Partner } from '../partner.ts';
 import { startPostgres } from '../postgres.ts';
 import { publish } from '../report.ts';
 
@@ -14,43 +14,9 @@ const kinds = {
 } as const;
 type Kind = keyof typeof kinds;
 
-/** A process that answers each order with one message. */
-class Partner {
-  readonly #child: ChildProcess;
-
-  constructor(file: string, args: readonly string[] = []) {
-    const path = new URL(file, import.meta.url);
-    this.#child = fork(path, args, { execArgv: ['--conditions=source', '--no-warnings', '--expose-gc'] });
-  }
-
-  send(order: unknown): void {
-    this.#child.send(order as object);
-  }
-
-  next(): Promise<Readonly<Record<string, unknown>>> {
-    return new Promise((resolve, reject) => {
-      const failed = (): void => reject(new Error('a process of the benchmark ended'));
-      this.#child.once('exit', failed);
-      this.#child.once('message', (message) => {
-        this.#child.off('exit', failed);
-        resolve(message as Readonly<Record<string, unknown>>);
-      });
-    });
-  }
-
-  ask(order: unknown): Promise<Readonly<Record<string, unknown>>> {
-    const answer = this.next();
-    this.send(order);
-    return answer;
-  }
-
-  async megabytes(): Promise<number> {
-    return Number((await this.ask({}))['megabytes']);
-  }
-
-  end(): void {
-    this.#child.kill();
-  }
+/** What a server holds, in megabytes. */
+async function megabytesOf(server: Partner): Promise<number> {
+  return Number((await server.ask({}))['megabytes']);
 }
 
 const cluster = await startPostgres();
@@ -71,7 +37,7 @@ async function connectAll(server: Partner, clients: readonly Partner[], port: nu
   const held: number[] = [];
   for (let connected = 0; connected < count; connected += step) {
     await Promise.all(clients.map((one) => one.ask({ connect: { port, count: step / clientProcesses } })));
-    held.push(await server.megabytes());
+    held.push(await megabytesOf(server));
   }
   const half = held[held.length / 2 - 1] ?? Number.NaN;
   return (((held.at(-1) ?? Number.NaN) - half) * 1024) / (count / 2);
@@ -80,9 +46,12 @@ async function connectAll(server: Partner, clients: readonly Partner[], port: nu
 /** What was measured of one number of clients. */
 async function measure(count: number, rounds: number): Promise<Comparison[]> {
   const servers = new Map<Kind, { readonly server: Partner; readonly port: number; readonly kilobytes: number }>();
-  const clients = Array.from({ length: clientProcesses }, () => new Partner('./fan-out-clients.ts'));
+  const clients = Array.from(
+    { length: clientProcesses },
+    () => new Partner(new URL('./fan-out-clients.ts', import.meta.url)),
+  );
   for (const kind of Object.keys(kinds) as Kind[]) {
-    const server = new Partner('./fan-out-server.ts', [kind, databaseUrl]);
+    const server = new Partner(new URL('./fan-out-server.ts', import.meta.url), [kind, databaseUrl]);
     const port = Number((await server.next())['port']);
     const kilobytes = await connectAll(server, clients, port, count);
     servers.set(kind, { server, port, kilobytes });
