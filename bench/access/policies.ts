@@ -8,12 +8,16 @@ const policies = 100;
 const keys = Array.from({ length: 1000 }, (_, n) => `bench/setting-${String(n)}`);
 const scope = { scope: 'org', scopeId: 'acme' } as const;
 
-const plain = await openEmbeddedDatabase();
-const guarded = await openEmbeddedDatabase();
+// Each writes to a database of its own, so that none of them meets what another has left.
+const databases = {
+  off: await openEmbeddedDatabase(),
+  hook: await openEmbeddedDatabase(),
+  policies: await openEmbeddedDatabase(),
+};
 const services = {
-  off: createConfigurationService(plain),
-  hook: createConfigurationService(plain, { authorize: () => true }),
-  policies: createConfigurationService(guarded),
+  off: createConfigurationService(databases.off),
+  hook: createConfigurationService(databases.hook, { authorize: () => true }),
+  policies: createConfigurationService(databases.policies),
 };
 
 // What is read is used, so that no read can be left out as useless; each value that is written is a new one.
@@ -47,7 +51,7 @@ const reads = {
 };
 
 try {
-  for (const service of [services.off, services.policies]) {
+  for (const service of Object.values(services)) {
     for (let at = 0; at < keys.length; at += 100) {
       const changes = keys.slice(at, at + 100).map((key) => ({ key, ...scope, value: at }));
       await service.commit(changes, 'writer');
@@ -79,6 +83,5 @@ try {
   });
 } finally {
   for (const service of Object.values(services)) await service.close();
-  await plain.close();
-  await guarded.close();
+  for (const database of Object.values(databases)) await database.close();
 }
