@@ -107,7 +107,8 @@ export function nextStep(request: ChangeRequest): string | undefined {
   const named = edition > 1 ? ` --edition ${String(edition)}` : '';
   switch (status) {
     case 'pending': {
-      const missing = countOf(minimumApprovals - approvals.length, 'more approval');
+      // Some of those that are there may not count: of who lost his role, or for one of several policies.
+      const missing = countOf(Math.max(1, minimumApprovals - approvals.length), 'more approval');
       return `It waits for ${missing}: strata approve ${id}${named} --actor <approver>`;
     }
     case 'scheduled':

@@ -416,4 +416,24 @@ describeDatabases('a change request', (engine) => {
       },
     ]);
   });
+
+  it('does not count who may no longer approve when the last approval comes', async () => {
+    const { service } = await services.open();
+    await service.bindRole({ subject: { user: 'ann' }, role: 'admin', ...global }, 'system');
+    const bindings = new Map<string, string>();
+    for (const user of ['bob', 'cleo', 'dan']) {
+      const { id } = await service.bindRole({ subject: { user }, role: 'approver', ...global }, 'ann');
+      bindings.set(user, id);
+    }
+    await service.set(key, first, global, 'ann');
+    const id = await raise(service, 150);
+    await expectRefusal(service.approveChange(id, 'eve'), 'request_not_found');
+    await service.approveChange(id, 'bob');
+    const removal = await refused(service.unbindRole(bindings.get('bob') ?? '', 'ann'));
+    for (const approver of ['cleo', 'dan']) await service.approveChange(removal, approver);
+    const still = await service.approveChange(id, 'cleo');
+    expect(still).toMatchObject({ status: 'pending', approvals: [{ approverId: 'bob' }, { approverId: 'cleo' }] });
+    expect(await service.get(key)).toEqual(first);
+    expect(await service.approveChange(id, 'dan')).toMatchObject({ status: 'applied' });
+  });
 });
