@@ -27,10 +27,36 @@ export const errorCatalogue = {
     message:
       'This change would make values below it invalid: {layers}. Correct those first, or pass force to go ahead.',
   },
-  encryption_unavailable: {
-    status: 422,
+  encryption_key_malformed: {
+    status: 500,
     message:
-      'The key {key} is sensitive and this version of Strata cannot encrypt yet, so it does not store it. Keep the secret where it is for the time being.',
+      'The encryption key in {source} cannot be used: {problem}. A key is 32 random bytes in base64, such as openssl rand -base64 32 makes.',
+  },
+  encryption_key_missing: {
+    status: 503,
+    message:
+      'The secrets of this store are encrypted under the key {keyId}, which is not here ({has}). Set CONFIG_ENCRYPTION_KEY to a comma-separated list that holds it, or put its key file back.',
+  },
+  encryption_key_in_use: { status: 409, message: 'The key {keyId} cannot be retired: {problem}.' },
+  encryption_not_configured: {
+    status: 503,
+    message:
+      'There is no key to encrypt with. Make one with openssl rand -base64 32, set CONFIG_ENCRYPTION_KEY to it for every process on this store, and keep it: without it no secret can be read.',
+  },
+  secret_damaged: {
+    status: 500,
+    message:
+      'The secret at {path} of {address} cannot be read: {problem}. Nothing was answered in its place. Set it anew, or restore its row from a backup.',
+  },
+  data_key_damaged: {
+    status: 500,
+    message:
+      'The data key {id} cannot be unwrapped with the key {keyId}: it was changed in the database. Restore its row of configuration_data_keys from a backup.',
+  },
+  key_provider_failed: {
+    status: 503,
+    message:
+      'The key provider failed to {operation} a data key: {problem}. Nothing is lost; try again when it answers.',
   },
   conflict: {
     status: 409,
@@ -112,7 +138,58 @@ export const errorCatalogue = {
     message:
       'The schema of {key} has rules in code that this process does not hold. Write it from a process that calls registerSchema with that code.',
   },
+  dependency_cycle: {
+    status: 409,
+    message: '{key} cannot depend on {dependsOn}, since that would close a circle: {circle}.',
+  },
+  dependency_not_found: {
+    status: 404,
+    message: '{key} does not depend on {dependsOn}. List the dependencies with listDependencies.',
+  },
   key_not_found: { status: 404, message: 'There is no value for {key} at {scope}.' },
+  flag_not_found: {
+    status: 404,
+    message: 'There is no flag {name} at {scope}. Create it with set, or see listFlags.',
+  },
+  flag_archived: {
+    status: 409,
+    message:
+      'The flag {name} is archived at {scope}, and its name is not used again: code that still asks for it must stay off. Choose another name.',
+  },
+  flag_name_used: {
+    status: 409,
+    message:
+      'There was a flag {name} at {scope} until revision {revision}, and its name is not used again. Put that flag back with rollback, or choose another name.',
+  },
+  malformed_document: {
+    status: 400,
+    message: 'The document is not {format} as it should be, at {position}: {problem}.',
+  },
+  document_changed: {
+    status: 422,
+    message:
+      'The document is not as it was exported: {problem}. Export it anew; or pass verify: false if you changed it on purpose.',
+  },
+  document_unsupported: { status: 422, message: 'The document cannot be imported: {problem}.' },
+  document_too_large: {
+    status: 413,
+    message: 'The document has {size}, and {limit} are allowed. Split it, for example by scope.',
+  },
+  replaces_everything: {
+    status: 409,
+    message:
+      'The document holds no values, so replacing {scope} with it would delete all {count} there. Pass force if that is meant.',
+  },
+  backup_unreadable: {
+    status: 422,
+    message: 'The backup cannot be restored, at {position}: {problem}. Nothing was stored.',
+  },
+  passphrase_wrong: { status: 422, message: 'The passphrase is wrong: {problem}.' },
+  store_not_empty: {
+    status: 409,
+    message:
+      'A backup is restored only into an empty store, and here {problem}. Make a new database, or another directory, and restore it there.',
+  },
   approval_required: {
     status: 409,
     message: 'This change requires approval. Change request created: {requestId}',
@@ -185,6 +262,21 @@ export const errorCatalogue = {
     message: 'The role {role} is bound to {subjects}. Unbind it there before removing it.',
   },
   binding_not_found: { status: 404, message: 'There is no role binding {id}. List them with listRoleBindings.' },
+  audit_key_missing: {
+    status: 503,
+    message:
+      'There is no key here to prove the audit log with. Set CONFIG_ENCRYPTION_KEY to that of this store, or make one with openssl rand -base64 32.',
+  },
+  audit_chain_broken: {
+    status: 409,
+    message:
+      'The audit log is not what was sealed, at the seal {number}. Nothing more is sealed or signed upon it: find out what happened with strata audit verify.',
+  },
+  audit_broken: {
+    status: 409,
+    message:
+      'The audit log does not hold, so nothing of it is removed: {count} findings, the first: {first} See them all with strata audit verify.',
+  },
   busy: {
     status: 503,
     message: 'The write was tried {tries} times and lost to other writers each time. Try again.',

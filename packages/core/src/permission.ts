@@ -1,4 +1,5 @@
 /** Owns permissions: what roles allow, whom they are given to, and whether somebody may do something somewhere. */
+import { entriesPattern } from './collection.ts';
 import { ConfigurationError, describeInput } from './errors.ts';
 import { globMatcher } from './glob.ts';
 import {
@@ -223,12 +224,12 @@ export function parseRoleName(input: unknown): string {
   return name;
 }
 
-/** Checks a glob of keys: a text that some key could match. @throws ConfigurationError `invalid_argument`. */
+/** Checks a glob of keys: a text that some key could match. A collection stands for all of its entries. @throws ConfigurationError `invalid_argument`. */
 export function parseKeyGlob(input: unknown, argument: string): string {
   if (typeof input !== 'string' || !/^[A-Za-z0-9_.:/*?-]{1,255}$/.test(input)) {
     return refuse(argument, `${describeInput(input)} is no key and no glob of keys`);
   }
-  return /^\*+$/.test(input) ? '*' : input;
+  return /^\*+$/.test(input) ? '*' : entriesPattern(input);
 }
 
 /** A role to give to somebody, as a caller gives it. */

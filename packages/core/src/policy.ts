@@ -1,4 +1,5 @@
 /** Owns approval policies: which changes need approvals, how many, and whose. */
+import { entriesPattern } from './collection.ts';
 import { ConfigurationError, describeInput } from './errors.ts';
 import { globMatcher } from './glob.ts';
 import { impactLevels, type ImpactLevel } from './impact.ts';
@@ -109,7 +110,7 @@ function parseApprovers(input: unknown): PolicyApprovers {
 }
 
 function parsePattern(input: unknown, argument: string): string {
-  if (typeof input === 'string' && /^[A-Za-z0-9_.:/*?-]{1,255}$/.test(input)) return input;
+  if (typeof input === 'string' && /^[A-Za-z0-9_.:/*?-]{1,255}$/.test(input)) return entriesPattern(input);
   return refuse(argument, `${describeInput(input)} is no key and no glob of keys`);
 }
 

@@ -2,6 +2,7 @@
 import { canonicalJson } from './canonical.ts';
 import { ConfigurationError, describeInput } from './errors.ts';
 import type { ImpactLevel } from './impact.ts';
+import { parseInstant } from './instant.ts';
 import type { JsonValue } from './json.ts';
 import type { Address, ConfigScope } from './scope.ts';
 
@@ -46,7 +47,7 @@ export interface VersionContent {
   readonly parent: string | null;
   readonly environment: string;
   readonly address: Address;
-  /** SHA-256 (hex) of the canonical JSON of the value; `null` for a delete. */
+  /** SHA-256 (hex) of the canonical JSON of the value, for one with secrets its HMAC; `null` for a delete. */
   readonly valueDigest: string | null;
   readonly operation: VersionOperation;
   readonly actor: string;
@@ -102,28 +103,11 @@ export function parseVersionReference(input: unknown): VersionReference {
   return { kind: 'tag', tag: input };
 }
 
-const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2}))?$/;
-
 function parseTime(input: string): Date {
-  const text = input.slice(1);
-  const at = new Date(text);
-  if (!isoTime.test(text) || !isStorable(at) || !isCalendarDay(text.slice(0, 10))) {
-    return refuseVersion(input, 'the time is not ISO 8601 with a zone, like @2026-01-31T12:00:00Z');
-  }
-  return at;
-}
-
-const earliest = Date.parse('0001-01-01T00:00:00.000Z');
-const latest = Date.parse('9999-12-31T23:59:59.999Z');
-
-/** PostgreSQL has no year 0, and beyond 9999 a time is written in another way. An invalid date is neither. */
-function isStorable(at: Date): boolean {
-  return at.getTime() >= earliest && at.getTime() <= latest;
-}
-
-/** `Date` takes 30 February for 1 or 2 March. */
-function isCalendarDay(day: string): boolean {
-  return new Date(day).toISOString().startsWith(day);
+  const at = parseInstant(input.slice(1));
+  return at === undefined
+    ? refuseVersion(input, 'the time is not ISO 8601 with a zone, like @2026-01-31T12:00:00Z')
+    : new Date(at);
 }
 
 function refuseVersion(version: unknown, problem: string): never {

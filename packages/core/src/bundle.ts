@@ -1,0 +1,209 @@
+/** Owns the export document: what is in it, over what its checksum is taken, and which documents are none. */
+import { canonicalJson } from './canonical.ts';
+import { refuseDocument, type DocumentFormat } from './document-text.ts';
+import { ConfigurationError, describeInput } from './errors.ts';
+import { isJsonArray, isJsonObject, propertyOf, type JsonObject, type JsonValue } from './json.ts';
+import { formatAddress, parseScope, type ScopeInput, type ScopeRef } from './scope.ts';
+
+/** What a document of own values calls itself. */
+export const exportName = 'strata-export';
+/** What a document of effective values calls itself. It cannot be imported: its values would be pinned where they were inherited. */
+export const effectiveName = 'strata-effective';
+/** The version of the form, counted up when an older reader would misread a newer document. */
+export const bundleVersion = 1;
+
+/** What stands above the settings of a document. */
+export interface BundleHeader {
+  readonly format: typeof exportName | typeof effectiveName;
+  readonly formatVersion: number;
+  readonly environment: string;
+  readonly scope: ScopeRef['scope'];
+  readonly scopeId: string | null;
+  /** Whether the scopes below are in it too. */
+  readonly subtree?: true;
+}
+
+/** What takes up the text over which a digest is made. */
+export type TakeText = (text: string) => void;
+
+/**
+ * The text over which the checksum of a document is taken, handed on bit by bit: the canonical JSON of everything but the checksum itself.
+ */
+export class BundleText {
+  readonly #take: TakeText;
+  #isFirst = true;
+
+  /** @param header what stands in the document besides the settings, as far as it is known. */
+  constructor(header: JsonObject, take: TakeText) {
+    this.#take = take;
+    const before = namesOf(header).filter((name) => name < 'settings');
+    take(`{${before.map((name) => `${member(header, name)},`).join('')}"settings":[`);
+  }
+
+  /** Adds one of the settings. */
+  add(setting: JsonValue): void {
+    this.#take(this.#isFirst ? canonicalJson(setting) : `,${canonicalJson(setting)}`);
+    this.#isFirst = false;
+  }
+
+  /** @param header all that stands in the document besides the settings and the checksum. */
+  end(header: JsonObject): void {
+    const after = namesOf(header).filter((name) => name > 'settings');
+    this.#take(`]${after.map((name) => `,${member(header, name)}`).join('')}}`);
+  }
+}
+
+const namesOf = (object: JsonObject): string[] =>
+  Object.keys(object)
+    .filter((name) => name !== 'settings' && name !== 'checksum')
+    .sort();
+const member = (object: JsonObject, name: string): string =>
+  `${JSON.stringify(name)}:${canonicalJson(propertyOf(object, name) ?? null)}`;
+
+/** One setting of a document that is to be imported. */
+export interface BundledSetting {
+  readonly key: unknown;
+  readonly scope: ScopeRef;
+  /** Undefined for the marker of a deleted one. */
+  readonly value: JsonValue | undefined;
+  readonly expiresAt: string | undefined;
+  /** Where it stands in the document. */
+  readonly place: string;
+}
+
+/** A document that is to be imported. */
+export interface Bundle {
+  /** The scope that was exported; undefined for a plain object of keys and values, which is of no scope. */
+  readonly selection: (ScopeRef & { readonly subtree: boolean }) | undefined;
+  readonly environment: string | undefined;
+  readonly throughRevision: number | undefined;
+  readonly settings: readonly BundledSetting[];
+}
+
+/** How a document is read. */
+export interface BundleOptions {
+  readonly format: DocumentFormat;
+  /** Whether a document whose checksum is missing or wrong is refused. */
+  readonly verify: boolean;
+  /** Makes a digest (SHA-256 in hex) of a text that is handed on bit by bit. */
+  readonly digest: () => { readonly take: TakeText; readonly end: () => string };
+}
+
+/**
+ * Reads a document: an export, or an object of keys and values.
+ * @throws ConfigurationError `malformed_document`, `document_changed`, `document_unsupported`.
+ */
+export function readBundle(document: JsonObject, options: BundleOptions): Bundle {
+  const name = propertyOf(document, 'format');
+  if (name === effectiveName) unsupported('it holds effective values, which would be pinned where they were inherited');
+  if (name !== exportName) return plainBundle(document);
+  const version = propertyOf(document, 'formatVersion');
+  if (version !== bundleVersion) {
+    unsupported(
+      typeof version === 'number' && version > bundleVersion
+        ? `its format version is ${String(version)}, which a newer version of Strata wrote`
+        : `its format version is ${describe(version)}, and ${String(bundleVersion)} can be read`,
+    );
+  }
+  const settings = propertyOf(document, 'settings');
+  if (!isJsonArray(settings)) return refuse(options, 'settings', 'it is no list');
+  if (options.verify) verify(document, settings, options);
+  return {
+    selection: selectionOf(document, options),
+    environment: textOf(propertyOf(document, 'environment')),
+    throughRevision: numberOf(propertyOf(document, 'throughRevision')),
+    settings: refuseTwice(
+      settings.map((setting, index) => readSetting(setting, index, options)),
+      options,
+    ),
+  };
+}
+
+function unsupported(problem: string): never {
+  throw new ConfigurationError('document_unsupported', { problem });
+}
+
+function refuse({ format }: BundleOptions, place: string, problem: string): never {
+  return refuseDocument(format, place, problem);
+}
+
+const describe = (value: JsonValue | undefined): string =>
+  typeof value === 'number' ? String(value) : describeInput(value);
+const textOf = (value: JsonValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
+const numberOf = (value: JsonValue | undefined): number | undefined => (typeof value === 'number' ? value : undefined);
+
+/** @throws ConfigurationError `document_changed`. */
+function verify(document: JsonObject, settings: readonly JsonValue[], { digest }: BundleOptions): void {
+  const stated = propertyOf(document, 'checksum');
+  const { take, end } = digest();
+  const text = new BundleText(document, take);
+  for (const setting of settings) text.add(setting);
+  text.end(document);
+  const computed = end();
+  if (stated === computed) return;
+  throw new ConfigurationError('document_changed', {
+    problem:
+      stated === undefined
+        ? 'it has no checksum, so it may have been cut off'
+        : `its checksum is ${describe(stated)}, and that of its contents is "${computed}"`,
+  });
+}
+
+function selectionOf(document: JsonObject, options: BundleOptions): Bundle['selection'] {
+  if (propertyOf(document, 'scope') === undefined) return undefined;
+  return { ...scopeOf(document, 'the scope', options), subtree: propertyOf(document, 'subtree') === true };
+}
+
+function scopeOf(object: JsonObject, place: string, options: BundleOptions): ScopeRef {
+  try {
+    if (propertyOf(object, 'scope') === undefined) return refuse(options, place, 'its scope is missing');
+    return parseScope(object as unknown as ScopeInput);
+  } catch (error) {
+    if (error instanceof ConfigurationError && error.code === 'invalid_scope') {
+      return refuse(options, place, String(error.details['problem']));
+    }
+    throw error;
+  }
+}
+
+function readSetting(setting: JsonValue, index: number, options: BundleOptions): BundledSetting {
+  const place = `settings[${String(index)}]`;
+  if (!isJsonObject(setting)) return refuse(options, place, 'it is no object');
+  const key = propertyOf(setting, 'key');
+  if (typeof key !== 'string') return refuse(options, place, 'its key is missing');
+  const named = `${place} (${key})`;
+  const isDeleted = propertyOf(setting, 'deleted') === true;
+  const value = propertyOf(setting, 'value');
+  if (isDeleted !== (value === undefined)) {
+    return refuse(options, named, isDeleted ? 'it is deleted and has a value' : 'its value is missing');
+  }
+  const expiresAt = propertyOf(setting, 'expiresAt');
+  if (expiresAt !== undefined && typeof expiresAt !== 'string')
+    return refuse(options, named, 'its expiresAt is no text');
+  return { key, scope: scopeOf(setting, named, options), value, expiresAt, place: named };
+}
+
+function refuseTwice(settings: readonly BundledSetting[], options: BundleOptions): readonly BundledSetting[] {
+  const places = new Map<string, string>();
+  for (const { key, scope, place } of settings) {
+    const name = `${String(key)}\0${scope.scope}\0${scope.scopeId}`;
+    const before = places.get(name);
+    if (before !== undefined) {
+      const address = formatAddress({ key: String(key), ...scope });
+      refuse(options, place, `${address} stands there twice, first as ${before}`);
+    }
+    places.set(name, place);
+  }
+  return settings;
+}
+
+function plainBundle(document: JsonObject): Bundle {
+  const settings = Object.entries(document).map(([key, value]) => ({
+    key,
+    scope: { scope: 'global', scopeId: '' } as const,
+    value,
+    expiresAt: undefined,
+    place: key,
+  }));
+  return { selection: undefined, environment: undefined, throughRevision: undefined, settings };
+}
