@@ -72,6 +72,11 @@ export class AccessControl {
     this.#hook = new AuthorizeHook(options.authorize, options.timeoutMs);
   }
 
+  /** The same hook with the roles and bindings of another environment, which are read anew each time. */
+  inEnvironment(environment: string): AccessControl {
+    return new AccessControl({ ...this.#options, environment, isFollowed: false });
+  }
+
   /** Whether it is known that nobody is asked. */
   get isOpen(): boolean {
     return this.#isOpen;

@@ -123,7 +123,10 @@ export async function answerOn(
 }
 
 /** The chains on all of which an actor has to be permitted who acts at a place. */
-async function authorityOf({ db, environment }: Context, place: Place): Promise<readonly (readonly ScopeRef[])[]> {
+export async function authorityOf(
+  { db, environment }: Context,
+  place: Place,
+): Promise<readonly (readonly ScopeRef[])[]> {
   const { scope, scopeId, teamId } = place;
   if (scope === 'global' || scope === 'org') return authorityChains(place, []);
   const asked: ScopeRef[] = [{ scope, scopeId }];

@@ -9,6 +9,8 @@ export interface Actor {
   readonly ip?: string;
   readonly userAgent?: string;
   readonly requestId?: string;
+  /** The service that reads, for usage counters. Default: that of the option `serviceName`. Not in the audit log. */
+  readonly service?: string;
 }
 
 /** The actor of calls that name none, and of what a process does by itself. */
@@ -45,6 +47,7 @@ export function parseActor(input: unknown): Actor {
   return Object.freeze({
     id: parseId(given.id, 'userId'),
     ...(given.roles === undefined ? {} : { roles: parseRoles(given.roles) }),
+    ...(given.service === undefined ? {} : { service: parseId(given.service, 'service') }),
     ...parseRequest(given),
   });
 }
@@ -55,7 +58,7 @@ function parseRoles(input: unknown): readonly string[] {
   return Object.freeze(input.map((role) => parseId(role, 'roles')));
 }
 
-function parseRequest(given: Actor): Omit<Actor, 'id' | 'roles'> {
+function parseRequest(given: Actor): Pick<Actor, 'ip' | 'userAgent' | 'requestId'> {
   const request: Partial<Record<'ip' | 'userAgent' | 'requestId', string>> = {};
   for (const name of ['ip', 'userAgent', 'requestId'] as const) {
     const text: unknown = given[name];

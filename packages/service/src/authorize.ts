@@ -40,6 +40,11 @@ export interface Refused {
 /** The refusal that needs no explanation. */
 export const refused: Refused = Object.freeze({});
 
+/** Whether a refusal is for want of a sound answer rather than of a permission. */
+export function isFault(answer: Answer): boolean {
+  return answer !== true && answer.cause !== undefined;
+}
+
 /** Asks the hook. Where there is none, it allows everything. */
 export class AuthorizeHook {
   readonly #authorize: Authorize | undefined;

@@ -92,7 +92,7 @@ async function* layersOf(
     const page = await readLayersOfKey(context.db, context.environment, key, last, pageSize);
     last = page.at(-1);
     if (last === undefined) return;
-    const memory = new HeadMemory();
+    const memory = new HeadMemory(context.vault);
     await memory.read(context.db, context.environment, page);
     const stored = new HeadView(memory, before.rules);
     const then = overlay(stored, before.changes());
@@ -116,7 +116,7 @@ export async function findBroken(context: Context, key: string, rules: HeadView[
   const rule = rules.byKey.get(key);
   if (rule === undefined) return [];
   const broken: BrokenLayer[] = [];
-  const empty = new HeadView(new HeadMemory(), rules);
+  const empty = new HeadView(new HeadMemory(context.vault), rules);
   for await (const layer of layersOf(context, key, empty, empty)) {
     const problems = layer.after === undefined ? [] : rule.validator.effective(layer.after);
     if (problems.length > 0) broken.push({ ...shown(layer.address), errors: problems });

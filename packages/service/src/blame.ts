@@ -12,7 +12,8 @@ import {
 import { requirePermission } from './access.ts';
 import type { Actor } from './actor.ts';
 import { begin, type Context } from './context.ts';
-import { layerOf } from './history.ts';
+import { comparableLayer } from './secrets/stored-secrets.ts';
+import { maskMarks } from './secrets/vault.ts';
 import { readAddressHistory, type StoredVersion } from './store/versions.ts';
 import { parseAddress } from './write.ts';
 
@@ -28,7 +29,7 @@ export interface BlamedLeaf {
 
 const pageSize = 50;
 
-/** A part of a layer and the version that last changed it. */
+/** A part of a layer, its secrets marked for comparison, and the version that last changed it. */
 export interface AttributedPart {
   readonly path: Path;
   readonly value: JsonValue;
@@ -53,7 +54,7 @@ export async function attributeParts(
       offset: history.length,
       limit: pageSize,
     });
-    for (const version of page) history.push({ value: layerOf(version), origin: version });
+    for (const version of page) history.push({ value: await comparableLayer(context, version), origin: version });
     const layer = history[0]?.value;
     if (layer === undefined) return [];
     const parts = choose(layer).flatMap((path) => {
@@ -79,7 +80,7 @@ export async function blame(
   const parts = await attributeParts(context, address, (layer) => leavesOf(layer).map((leaf) => leaf.path));
   return parts.map(({ path, value, version }) => ({
     path: formatPath(path),
-    value,
+    value: maskMarks(value),
     version: version.version,
     changedBy: version.changedBy,
     changedAt: version.changedAt,

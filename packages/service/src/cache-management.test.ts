@@ -1,5 +1,4 @@
 /** Owns the proof of what operators ask of the caches: to forget, to fill, to count, and to keep their bounds. */
-import { ConfigurationError } from '@strata/core';
 import { Redis } from 'ioredis';
 import { expect, it, vi } from 'vitest';
 import { describeDatabases } from '../../../test/databases.ts';
@@ -92,7 +91,7 @@ describeDatabases('preloadHotConfigs', (engine) => {
 
   it('loads what was read most by all processes and the built-in keys, so that reading them takes no query', async () => {
     const { database: inner } = await services.open();
-    const reader = services.on(inner, { ...never, usage: 'billing' });
+    const reader = services.on(inner, { ...never, serviceName: 'billing' });
     await reader.set('hot', 1, global, 'ann');
     await reader.set('cold', 1, org, 'ann');
     for (let n = 0; n < 5; n += 1) {
@@ -141,90 +140,6 @@ describeDatabases('preloadHotConfigs', (engine) => {
   it('loads nothing where nothing is kept', async () => {
     const { service } = await services.open({ cacheEnabled: false });
     expect(await service.preloadHotConfigs()).toBe(0);
-  });
-});
-
-describeDatabases('usage counters', (engine) => {
-  const services = servicesOn(engine);
-  const rows = async (database: Database): Promise<unknown[]> =>
-    database.query(
-      'SELECT key, scope, scope_id, sum(reads)::bigint AS reads FROM configuration_usage GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
-    );
-
-  it('are off by default', async () => {
-    const { service, database } = await services.open();
-    await service.get('k');
-    await service.close();
-    expect(await rows(database)).toEqual([]);
-  });
-
-  it('count reads from memory and from the database, of entries that were dropped too, and add up over processes', async () => {
-    const { database } = await services.open();
-    for (let process = 0; process < 3; process += 1) {
-      const service = services.on(database, { ...never, usage: true, cacheMaxEntries: 2 });
-      for (let round = 0; round < 4; round += 1) {
-        for (const key of ['a', 'b', 'c']) {
-          await service.get(key);
-          await service.get(key);
-          service.peek(key);
-        }
-      }
-      await service.close();
-    }
-    expect(await rows(database)).toEqual(
-      ['a', 'b', 'c'].map((key) => ({ key, scope: 'global', scope_id: '', reads: 36 })),
-    );
-  });
-
-  it('stay few rows however many scopes are read: the rest of a key is told together', async () => {
-    const { database } = await services.open();
-    const service = services.on(database, { ...never, usage: true });
-    for (let n = 0; n < 300; n += 1) await service.get('k', { scope: 'user', scopeId: String(n) });
-    for (let n = 0; n < 5; n += 1) await service.get('k', { scope: 'user', scopeId: '7' });
-    await service.close();
-    const counted = (await rows(database)) as { scope: string; scope_id: string; reads: number }[];
-    expect(counted.length).toBe(201);
-    expect(counted.reduce((sum, { reads }) => sum + reads, 0)).toBe(305);
-    expect(counted.find(({ scope_id }) => scope_id === '7')?.reads).toBe(6);
-    expect(counted.filter(({ scope }) => scope === '').map(({ reads }) => reads)).toEqual([100]);
-  });
-
-  it('are kept for a day', async () => {
-    const { database } = await services.open();
-    await database.query(
-      `INSERT INTO configuration_usage SELECT 'default', date_trunc('minute', now()) - h * interval '1 hour', '', 'old' || h, 'global', '', 1
-      FROM unnest(ARRAY[1, 23, 25, 100]) AS h`,
-    );
-    const service = services.on(database, { ...never, usage: true });
-    await service.get('new');
-    await service.close();
-    expect(((await rows(database)) as { key: string }[]).map(({ key }) => key)).toEqual(['new', 'old1', 'old23']);
-  });
-
-  it('are told later when the database is away, and no call suffers', async () => {
-    const { database: inner } = await services.open();
-    let isAway = true;
-    const database = interceptDatabase(inner, async ({ text }, run) => {
-      if (!isAway || !text.includes('configuration_usage')) return run();
-      throw new ConfigurationError('unavailable', { problem: 'cut', sent: false });
-    });
-    const warnings: unknown[] = [];
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    try {
-      const service = services.on(database, { ...never, usage: true, onWarning: (warning) => warnings.push(warning) });
-      await service.get('k');
-      vi.advanceTimersByTime(60_000);
-      await service.get('k');
-      vi.advanceTimersByTime(60_000);
-      await vi.waitFor(async () => expect(await service.get('k')).toBeNull());
-      isAway = false;
-      await service.get('k');
-      await service.close();
-    } finally {
-      vi.useRealTimers();
-    }
-    expect(await rows(inner)).toEqual([{ key: 'k', scope: 'global', scope_id: '', reads: 4 }]);
-    expect(warnings).toEqual([]);
   });
 });
 
@@ -306,7 +221,11 @@ describeDatabases('the memory of a process', (engine) => {
       { cacheMaxBytes: 0 },
       { cacheMaxBytes: Number.NaN },
       { usage: 7 },
-      { usage: '' },
+      { usage: 'billing' },
+      { serviceName: '' },
+      { serviceName: 7 },
+      { usageInterval: 0 },
+      { usageInterval: 2 ** 31 },
     ];
     for (const options of refused) {
       expect(errorOf(() => createConfigurationService(database, options as ServiceOptions))).toMatchObject({

@@ -3,6 +3,7 @@ import type { JsonValue, ScopeContext, ScopeRef, ScopeRequest } from '@strata/co
 import type { Guarded } from './access-control.ts';
 import { entriesIn, isEmpty, isExplicit, lookUp, newKeyPlaces, place, type KeyPlaces } from './cache-places.ts';
 import { jsonSize } from './json-size.ts';
+import type { HeldSecret } from './secrets/vault.ts';
 
 /**
  * What this process knows of the last change of one thing: a layer, the definition of a key, or the links of a scope. Every cached
@@ -18,8 +19,10 @@ class Cell {
 /** A cached effective value. Who may read it holds for as long as the value does: both are of one snapshot. */
 export interface CacheEntry extends Guarded {
   readonly request: ScopeRequest;
-  /** `null` when no layer gives a value. */
+  /** `null` when no layer gives a value; masked where there is a secret. */
   readonly value: JsonValue;
+  /** The value with its secrets, which is handed out only where that is asked for, permitted and recorded. */
+  readonly secret: HeldSecret | undefined;
   /** A resolved promise of the value, made when it is first asked for: awaiting one that is there costs less than making one. */
   promise: Promise<JsonValue> | undefined;
   /** The revision that was read in the same snapshot as the value. */
@@ -34,13 +37,14 @@ export interface CacheEntry extends Guarded {
   reads: number;
   /** How many of these there were in the last round of eviction. */
   readsBefore: number;
-  /** How many of these were handed out by `takeReads`, the one for which it was kept included. */
+  /** How many of these were told to `onReads`. */
   readsTaken: number;
 }
 
 /** What a value was made of. */
 export interface Provenance {
   readonly key: string;
+  readonly secret?: HeldSecret | undefined;
   /** Every scope that the value inherits along. */
   readonly chain: readonly ScopeRef[];
   /** Teams beside the chain whose parents decided which team is on it, or who may read it. */
@@ -64,21 +68,12 @@ export interface CacheBounds {
   readonly maxBytes?: number;
   /** How long a value may be served, in the unit of `advance`. */
   readonly ttl: number;
-  /** Whether reads are counted for `takeReads`. Default: false. */
-  readonly countsReads?: boolean;
-}
-
-/** How often a key was read at a scope. */
-export interface ScopeReads {
-  readonly key: string;
-  readonly scope: ScopeRef;
-  readonly reads: number;
+  /** Told by `takeReads`, and of what is dropped before, how often something was served. Default: nobody counts. */
+  readonly onReads?: (entry: CacheEntry, reads: number) => void;
 }
 
 /** About how many bytes an entry takes besides its value. */
 const entryBytes = 400;
-/** How many addresses are remembered whose entries were dropped before their reads were taken. */
-const maxDropped = 10_000;
 
 /**
  * A bounded cache in which every entry carries the revision read with it. An entry is served only while that revision is at least
@@ -89,7 +84,7 @@ export class EffectiveValueCache {
   readonly #keys = new Map<string, KeyPlaces<CacheEntry>>();
   readonly #cells = new Map<string, Cell>();
   readonly #entries = new Set<CacheEntry>();
-  readonly #bounds: Required<CacheBounds>;
+  readonly #bounds: CacheBounds & { readonly maxBytes: number };
   readonly #maxCells: number;
   /** Entries of an older revision are not served, since changes up to it may have been forgotten. */
   #floor = 0;
@@ -102,11 +97,9 @@ export class EffectiveValueCache {
   #evictions = 0;
   #pastReads = 0;
   #forgotten = 0;
-  /** Reads of entries that were dropped since `takeReads`. */
-  readonly #dropped = new Map<string, ScopeReads>();
 
   constructor(bounds: CacheBounds) {
-    this.#bounds = { maxBytes: Number.POSITIVE_INFINITY, countsReads: false, ...bounds };
+    this.#bounds = { maxBytes: Number.POSITIVE_INFINITY, ...bounds };
     this.#maxCells = bounds.maxEntries * 8;
   }
 
@@ -164,18 +157,32 @@ export class EffectiveValueCache {
     return entry;
   }
 
-  /** Whether `find` would find something; does not count as a read. */
-  holds(key: string, scope: ScopeContext): boolean {
+  /** What `find` would find; does not count as a read. */
+  look(key: string, scope: ScopeContext): CacheEntry | undefined {
     const places = this.#keys.get(key);
     const entry = places === undefined ? undefined : lookUp(places, scope);
-    return entry !== undefined && this.#isFresh(entry);
+    return entry !== undefined && this.#isFresh(entry) ? entry : undefined;
   }
 
-  /** The cached value that may be served although its time has passed, while nothing newer can be read. */
+  /**
+   * The cached value that may be served although its time has passed, while nothing newer can be read. For a read for which `find` found
+   * nothing.
+   */
   findOutlived(key: string, scope: ScopeContext | undefined): CacheEntry | undefined {
     const places = this.#keys.get(key);
     const entry = places === undefined ? undefined : lookUp(places, scope);
-    return entry !== undefined && this.#isCurrent(entry) ? entry : undefined;
+    if (entry === undefined || !this.#isCurrent(entry)) return undefined;
+    entry.reads += 1;
+    this.#misses -= 1;
+    return entry;
+  }
+
+  /** Lets what was found and was not served after all not count as a read. */
+  takeBack(entry: CacheEntry): void {
+    entry.reads -= 1;
+    this.#misses += 1;
+    // It may have been told already.
+    entry.readsTaken = Math.min(entry.readsTaken, entry.reads);
   }
 
   #isFresh(entry: CacheEntry): boolean {
@@ -217,7 +224,7 @@ export class EffectiveValueCache {
       if (held.revision > revision && this.#isFresh(held)) return true;
       this.#drop(held);
     }
-    const bytes = entryBytes + key.length + jsonSize(value);
+    const bytes = entryBytes + key.length + jsonSize(value) + (from.secret?.bytes().length ?? 0);
     if (bytes > this.#bounds.maxBytes) return true;
     const { ttl } = this.#bounds;
     this.#add({
@@ -228,6 +235,7 @@ export class EffectiveValueCache {
       permitted: undefined,
       permittedBy: undefined,
       value,
+      secret: from.secret,
       promise: undefined,
       revision,
       cells,
@@ -236,7 +244,7 @@ export class EffectiveValueCache {
       generation: this.#generation,
       reads: 0,
       readsBefore: 0,
-      readsTaken: -1,
+      readsTaken: 0,
     });
     return true;
   }
@@ -268,7 +276,7 @@ export class EffectiveValueCache {
     this.#bytes -= entry.bytes;
     this.#pastReads += entry.reads;
     const left = entry.reads - entry.readsTaken;
-    if (this.#bounds.countsReads && left > 0) noteReads(this.#dropped, entry, left);
+    if (left > 0) this.#bounds.onReads?.(entry, left);
   }
 
   // Second chance: an entry that was served since the last round goes to the end of the line instead.
@@ -375,35 +383,13 @@ export class EffectiveValueCache {
     return forgotten;
   }
 
-  /** How often each key was read at each scope since the last call; counts only where the bounds say so. */
-  takeReads(): ScopeReads[] {
-    const reads = new Map(this.#dropped);
-    this.#dropped.clear();
+  /** Tells how often each value was served since the last call. */
+  takeReads(): void {
     for (const entry of this.#entries) {
       const left = entry.reads - entry.readsTaken;
       if (left === 0) continue;
       entry.readsTaken = entry.reads;
-      noteReads(reads, entry, left, Number.POSITIVE_INFINITY);
+      this.#bounds.onReads?.(entry, left);
     }
-    return [...reads.values()];
   }
-
-  /** Lets the read for which a value was kept not count as one. */
-  discountRead(key: string, request: ScopeRequest): void {
-    const places = this.#keys.get(key);
-    const entry = places === undefined ? undefined : lookUp(places, request);
-    if (entry !== undefined && entry.readsTaken < 0) entry.readsTaken = 0;
-  }
-}
-
-function noteReads(
-  counts: Map<string, ScopeReads>,
-  { key, request: { scope, scopeId } }: CacheEntry,
-  reads: number,
-  limit = maxDropped,
-): void {
-  const name = `${key}\0${scope}\0${scopeId}`;
-  const count = counts.get(name);
-  if (count === undefined && counts.size >= limit) return;
-  counts.set(name, { key, scope: { scope, scopeId }, reads: reads + (count?.reads ?? 0) });
 }

@@ -20,15 +20,25 @@ import type { StoredRequest } from './change-request-record.ts';
 import type { Context } from './context.ts';
 import { roleNamesOf } from './gate.ts';
 import { readRequests } from './store/change-requests.ts';
+import type { CommitOperation } from './store/commits.ts';
 import { readLinks } from './store/scopes.ts';
 
 /** What a request is about: whoever handles it has to be permitted at all of them. */
 export function placesOf(request: Pick<StoredRequest, 'operation' | 'changes' | 'key' | 'scope' | 'scopeId'>): Place[] {
   const { operation, changes, key, scope, scopeId } = request;
   if (operation === 'change') return changes.map((change) => ({ key: change.key, ...scopeOf(change) }));
-  const isOfKey = operation === 'lock' || operation === 'unlock' || operation === 'tag' || operation === 'schema';
-  return [isOfKey ? { key, scope, scopeId } : { scope, scopeId }];
+  return [operationsOfKeys.has(operation) ? { key, scope, scopeId } : { scope, scopeId }];
 }
+
+/** What is about a key rather than about a scope, besides changes of values. */
+const operationsOfKeys: ReadonlySet<CommitOperation> = new Set([
+  'lock',
+  'unlock',
+  'tag',
+  'schema',
+  'definition',
+  'dependency',
+]);
 
 const scopeOf = ({ scope, scopeId }: ScopeRef): ScopeRef => ({ scope, scopeId });
 

@@ -1,6 +1,6 @@
 /** Owns the application of an approved request: that it is still what was approved, and the commit that it becomes. */
 import { randomUUID } from 'node:crypto';
-import { formatAddress, formatPath, isConfigurationError, rebase, type JsonValue } from '@strata/core';
+import { formatAddress, formatPath, isConfigurationError, isJsonObject, rebase, type JsonValue } from '@strata/core';
 import type { Actor } from './actor.ts';
 import { operations } from './change-request-operations.ts';
 import { bindingOf } from './change-request-filing.ts';
@@ -13,6 +13,7 @@ import { digestOf } from './digest.ts';
 import { requirementDigest } from './gate.ts';
 import { HeadMemory, HeadView } from './heads.ts';
 import type { Intent, ValueChange } from './intent.ts';
+import { openRequest } from './secrets/proposed-secrets.ts';
 import type { Progress } from './store/counter.ts';
 import type { NewCommit } from './store/write.ts';
 
@@ -53,8 +54,9 @@ async function planValues(
   request: StoredRequest,
   approvedBy: readonly string[],
 ): Promise<Application> {
-  const { changes, binding } = request;
-  const memory = new HeadMemory();
+  const { binding } = request;
+  const { changes } = await openRequest(context, request);
+  const memory = new HeadMemory(context.vault);
   await memory.read(context.db, context.environment, changes);
   const rules = await context.ruleBook.at(context.db, progress);
   const view = new HeadView(memory, rules);
@@ -65,6 +67,7 @@ async function planValues(
   if (now.chains !== binding.chains) throw new CannotApply('the scope was moved in the scope tree meanwhile');
   const intent: Intent = {
     commit: newCommit(request, approvedBy),
+    words: null,
     actor: requesterOf(request),
     changes: changes.map((change) => rebased(view, change)),
     force: request.isForced,
@@ -92,6 +95,7 @@ const policiesChanged = 'the policies or the impact level of the change are othe
 function rebased(view: HeadView, change: ProposedChange): ValueChange {
   const asked = toValueChange(change);
   const head = view.head(change);
+  if (head?.fault !== undefined) throw head.fault;
   if ((head?.hash ?? null) === change.base) return asked;
   const isWhole = view.rules.byKey.get(change.key)?.definition.merge === 'replace';
   const { value, conflicts } = rebase(change.baseValue, change.value, head?.value);
@@ -102,7 +106,7 @@ function rebased(view: HeadView, change: ProposedChange): ValueChange {
     throw new CannotApply(`${formatAddress(change)} was changed meanwhile${where}`);
   }
   const { rollbackFrom: _another, ...rest } = asked;
-  return { ...rest, value };
+  return { ...rest, value, secrets: [...(change.secrets ?? []), ...(head?.secrets ?? [])] };
 }
 
 async function planOperation(
@@ -136,7 +140,7 @@ function newCommit(request: StoredRequest, approvedBy: readonly string[]): NewCo
     comment: request.justification,
     idempotencyKey: request.idempotencyKey ?? id,
     requestDigest: request.requestDigest,
-    metadata: origin(request, approvedBy),
+    metadata: { ...(isJsonObject(request.arguments) ? request.arguments : {}), ...origin(request, approvedBy) },
     ip: null,
     userAgent: null,
     requestId: null,

@@ -10,6 +10,7 @@ import {
   type RequestStatus,
 } from '@strata/core';
 import { systemActor, type Actor } from './actor.ts';
+import { recordAudit } from './audit/record.ts';
 import {
   aboutOf,
   expired,
@@ -26,9 +27,9 @@ import { CannotApply, planApplication } from './change-request-apply.ts';
 import { toChangeRequest, type ChangeRequest, type StoredRequest } from './change-request-record.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision, type Plan } from './decision-commit.ts';
+import { withKeys } from './secrets/with-secrets.ts';
 import { parseComment, parseReason } from './new-commit.ts';
 import { noteRefusals } from './refusals.ts';
-import { storeAudit } from './store/audit.ts';
 import { lockRequest, moveRequest, readRequests, storeApproval, storeComment } from './store/change-requests.ts';
 import { lockCounter, readProgress, type Progress } from './store/counter.ts';
 
@@ -81,7 +82,7 @@ async function planApproval(
   const { db } = context;
   const { id, applyAt } = request;
   // The answer to the first call was lost, and this is it again.
-  if (request.approvals.some((one) => one.call === call)) return { done: toChangeRequest(request) };
+  if (request.approvals.some((one) => one.call === call)) return { done: await toChangeRequest(context, request) };
   if (nextStatus(request.status, 'approve') === undefined) refuseState(request, 'approve');
   if (edition === undefined ? request.edition > 1 : edition !== request.edition) {
     throw new ConfigurationError('request_edited', { requestId: id, edition: request.edition });
@@ -131,10 +132,10 @@ function stillCounting(standingOf: StandingOf, request: StoredRequest): readonly
     .filter((standing) => problemOf(standing, request, []) === undefined);
 }
 
-async function again({ db, environment }: Context, id: string): Promise<ChangeRequest> {
-  const [request] = await readRequests(db, environment, { id, limit: 1 });
+async function again(context: Context, id: string): Promise<ChangeRequest> {
+  const [request] = await readRequests(context.db, context.environment, { id, limit: 1 });
   if (request === undefined) throw notFound(id);
-  return toChangeRequest(request);
+  return toChangeRequest(context, request);
 }
 
 /** Runs a decision on a locked request; one that cannot be applied as it was shown is marked so. */
@@ -146,7 +147,7 @@ async function decideOn(
 ): Promise<ChangeRequest> {
   let edition = 0;
   try {
-    const result = await commitDecision<ChangeRequest | Expired>(context, async (_progress, inside) => {
+    const decide = async (_progress: Progress, inside: Context): Promise<Plan<ChangeRequest | Expired>> => {
       await lockCounter(inside.db);
       const locked = await lockRequest(inside.db, inside.environment, id);
       if (locked === undefined) throw notFound(id);
@@ -157,7 +158,8 @@ async function decideOn(
         return { done: new Expired(request) };
       }
       return plan(await readProgress(inside.db), inside, request, now);
-    });
+    };
+    const result = await withKeys(context, () => commitDecision(context, decide));
     if (result instanceof Expired) throw expired(result.request);
     return result;
   } catch (error) {
@@ -217,7 +219,7 @@ async function audit(
   metadata: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { id, edition } = request;
-  await storeAudit(context.db, context.environment, [
+  await recordAudit(context, [
     { operation, about: aboutOf(request), actor, success: true, metadata: { changeRequest: id, edition, ...metadata } },
   ]);
 }
@@ -236,7 +238,7 @@ export async function rejectChange(
     const shown = await findRequest(context, actor, id);
     await requireForAll(context, actor, 'approve', shown);
     return decideOn(context, id, 'conflict', async (progress, inside, request) => {
-      if (isRepeated(request, 'rejected', actor, said)) return { done: toChangeRequest(request) };
+      if (isRepeated(request, 'rejected', actor, said)) return { done: await toChangeRequest(inside, request) };
       if (nextStatus(request.status, 'reject') === undefined) refuseState(request, 'reject');
       const standingOf = await standingsNow(inside, progress, request);
       const problem = problemOf(standingOf(actor), request, []);
@@ -265,7 +267,7 @@ export async function withdrawChange(
   return noteRefusals(context, actor, 'withdraw', id, async () => {
     await findRequest(context, actor, id);
     return decideOn(context, id, 'conflict', async (_progress, inside, request) => {
-      if (isRepeated(request, 'withdrawn', actor, said)) return { done: toChangeRequest(request) };
+      if (isRepeated(request, 'withdrawn', actor, said)) return { done: await toChangeRequest(inside, request) };
       if (request.requestedBy !== actor.id) {
         throw new ConfigurationError('not_the_author', {
           actor: actor.id,
@@ -305,7 +307,8 @@ export async function settleDue(context: Context, id: string): Promise<void> {
   try {
     await decideOn(context, id, 'suspend', async (progress, inside, request, now) => {
       const { status, applyAt } = request;
-      if (status !== 'scheduled' || applyAt === null || applyAt > now) return { done: toChangeRequest(request) };
+      if (status !== 'scheduled' || applyAt === null || applyAt > now)
+        return { done: await toChangeRequest(inside, request) };
       const approvers = stillCounting(await standingsNow(inside, progress, request), request);
       if (missingApprovals(request, approvers) > 0) {
         throw new CannotApply('some who approved it may no longer approve it');
@@ -317,7 +320,7 @@ export async function settleDue(context: Context, id: string): Promise<void> {
         store: async (sql, written) => {
           await application.store?.(sql, written);
           await moveRequest(sql, id, { status: 'applied', isClosed: true, commit: application.commit.id });
-          await storeAudit(sql, inside.environment, [
+          await recordAudit(inside, [
             {
               operation: 'apply',
               about: aboutOf(request),

@@ -7,11 +7,16 @@ import {
   formatAddress,
   formatScope,
   highestLevel,
+  joinPaths,
+  secretPaths,
   type Address,
+  type ImpactAnalysis,
   type JsonValue,
+  type Path,
   type Requirement,
 } from '@strata/core';
 import type { Actor } from './actor.ts';
+import { recordAudit } from './audit/record.ts';
 import { orOneLook, type Binding, type ProposedChange, type StoredRequest } from './change-request-record.ts';
 import type { Context } from './context.ts';
 import { decide } from './decide.ts';
@@ -19,8 +24,11 @@ import { commitDecision, type CommitPlan } from './decision-commit.ts';
 import { digestOf } from './digest.ts';
 import { levelOf, requirementDigest } from './gate.ts';
 import { HeadMemory, HeadView } from './heads.ts';
-import type { Intent } from './intent.ts';
-import { storeAudit } from './store/audit.ts';
+import { impactOfProposal } from './impact-of-request.ts';
+import type { Intent, ValueChange } from './intent.ts';
+import { openRequest, sealProposed } from './secrets/proposed-secrets.ts';
+import { SecretsNeeded } from './secrets/vault.ts';
+import { derivedDigest, isKeyed, withSecrets } from './secrets/with-secrets.ts';
 import { readRequests, storeRequest, type RequestContent } from './store/change-requests.ts';
 import type { CommitOperation } from './store/commits.ts';
 import { readProgress, type Progress } from './store/counter.ts';
@@ -94,6 +102,7 @@ async function fileOperation(
       arguments: args,
       binding: { requirement: requirementDigest(requires), schemas: {}, chains: '', before },
       ...parts(requires),
+      impact: null,
       isForced: false,
       justification: comment,
       applyAt: null,
@@ -118,16 +127,27 @@ export async function fileValues(
   asked?: { readonly applyAt: Date | null },
 ): Promise<StoredRequest | undefined> {
   const call = randomUUID();
+  return withSecrets(context, intent, (given) => fileOnce(context, given, call, asked));
+}
+
+async function fileOnce(
+  context: Context,
+  intent: Intent,
+  call: string,
+  asked: { readonly applyAt: Date | null } | undefined,
+): Promise<StoredRequest | undefined> {
   const { actor, commit } = intent;
   const idempotencyKey = commit.idempotencyKey === commit.id ? null : commit.idempotencyKey;
   const applyAt = asked?.applyAt ?? null;
   // When it is applied is a part of what is asked for.
   const requestDigest =
-    applyAt === null ? commit.requestDigest : digestOf([commit.requestDigest, applyAt.toISOString()]);
+    applyAt === null ? commit.requestDigest : derivedDigest(commit.requestDigest, applyAt.toISOString());
+  // Before the turn to write is taken, which it would hold up.
+  const impact = await impactOfProposal(context, intent);
   return commitDecision(context, async (_progress, inside) => {
     const earlier = await findEarlier(inside, call, idempotencyKey, requestDigest);
     if (earlier !== undefined) return { done: earlier };
-    const { content, isNeeded } = await propose(inside, intent, applyAt);
+    const { content, isNeeded } = await propose(inside, intent, applyAt, impact);
     if (!isNeeded && asked === undefined) return { done: undefined };
     refuseEmpty(content);
     return {
@@ -145,6 +165,7 @@ async function findEarlier(
   const [same] = await readRequests(db, environment, { call, limit: 1 });
   if (same !== undefined || idempotencyKey === null) return same;
   const [repeated] = await readRequests(db, environment, { idempotencyKey, limit: 1 });
+  if (repeated !== undefined && isKeyed(repeated.requestDigest) && !isKeyed(requestDigest)) throw new SecretsNeeded();
   if (repeated !== undefined && repeated.requestDigest !== requestDigest) {
     throw new ConfigurationError('idempotency_conflict', { idempotencyKey });
   }
@@ -165,13 +186,18 @@ export async function propose(
   context: Context,
   intent: Intent,
   applyAt: Date | null,
+  impact: ImpactAnalysis,
 ): Promise<{ readonly content: RequestContent; readonly isNeeded: boolean }> {
-  const memory = new HeadMemory();
+  const memory = new HeadMemory(context.vault);
   await memory.read(context.db, context.environment, intent.changes);
   const rules = await context.ruleBook.at(context.db, memory.progress ?? (await readProgress(context.db)));
   const view = new HeadView(memory, rules);
   const { decision } = await decide(context, view, { ...intent, gate: 'report' });
-  const changed = intent.changes.filter((_, index) => decision.outcomes[index]?.kind === 'version');
+  const made = intent.changes.flatMap((change, index) => {
+    const outcome = decision.outcomes[index];
+    return outcome?.kind === 'version' ? [{ change, secrets: outcome.secrets }] : [];
+  });
+  const changed = made.map(({ change }) => change);
   const [first] = changed.length === 0 ? intent.changes : changed;
   if (first === undefined) throw new Error('a request without changes');
   const level = highestLevel(changed.map((change) => levelOf(rules, change.key, change)));
@@ -181,10 +207,11 @@ export async function propose(
       key: first.key,
       scope: first.scope,
       scopeId: first.scopeId,
-      changes: changed.map((change) => toProposed(view, change)),
-      arguments: null,
+      changes: made.map(({ change, secrets }) => toProposed(view, change, secrets)),
+      arguments: originOf(intent.commit.metadata),
       binding: bindingOf(view, changed, decision.requires),
       ...parts(orOneLook(decision.requires, level)),
+      impact,
       isForced: intent.force,
       justification: intent.commit.comment,
       applyAt,
@@ -192,9 +219,17 @@ export async function propose(
   };
 }
 
-function toProposed(view: HeadView, change: Intent['changes'][number]): ProposedChange {
+/** What the commit that a request becomes says of where its changes come from. */
+function originOf({ reverts }: Intent['commit']['metadata']): JsonValue {
+  return typeof reverts === 'string' ? { reverts } : null;
+}
+
+/** With its secrets in the clear: they are sealed where it is stored. */
+function toProposed(view: HeadView, change: ValueChange, secrets: readonly Path[]): ProposedChange {
   const { key, scope, scopeId, value, expiresAt, rollbackFrom, mustExist } = change;
   const head = view.head(change);
+  if (head?.fault !== undefined) throw head.fault;
+  const definition = view.rules.byKey.get(key)?.definition;
   return {
     key,
     scope,
@@ -204,7 +239,13 @@ function toProposed(view: HeadView, change: Intent['changes'][number]): Proposed
     ...(rollbackFrom === undefined ? {} : { rollbackFrom }),
     ...(mustExist === undefined ? {} : { mustExist }),
     base: head?.hash ?? null,
-    ...(head?.value === undefined ? {} : { baseValue: head.value }),
+    ...(secrets.length === 0 ? {} : { secrets }),
+    ...(head?.value === undefined
+      ? {}
+      : {
+          baseValue: head.value,
+          baseSecrets: joinPaths(head.value, secretPaths(definition, head.value), head.secrets ?? []),
+        }),
   };
 }
 
@@ -223,7 +264,8 @@ interface NewFile extends Pick<StoredRequest, 'call' | 'operation' | 'idempotenc
   readonly content: RequestContent;
 }
 
-async function file({ db, environment }: Context, actor: Actor, { content, ...rest }: NewFile): Promise<StoredRequest> {
+async function file(context: Context, actor: Actor, { content, ...rest }: NewFile): Promise<StoredRequest> {
+  const { db, environment } = context;
   const open = await readRequests(db, environment, {
     statuses: ['pending'],
     requestedBy: actor.id,
@@ -231,17 +273,13 @@ async function file({ db, environment }: Context, actor: Actor, { content, ...re
     limit: 1,
   });
   // Whoever calls `set` again and again waits for one request, not for many.
-  const [same] = open.filter(
-    ({ edition, isForced, changes, binding }) =>
-      edition === 1 &&
-      isForced === content.isForced &&
-      isSame(changes, content.changes) &&
-      isSame(binding, content.binding),
-  );
-  if (same !== undefined && rest.idempotencyKey === null) return same;
+  if (rest.idempotencyKey === null) {
+    for (const one of open) if (await isSameRequest(context, one, content)) return one;
+  }
   const id = `req-${base32(randomBytes(12))}`;
   const expiresIn = expiryOf(content.policies);
-  await storeRequest(db, environment, { ...content, ...rest, id, requestedBy: actor.id, expiresIn });
+  const changes = sealProposed(context, content.changes, { id, edition: 1 });
+  await storeRequest(db, environment, { ...content, ...rest, changes, id, requestedBy: actor.id, expiresIn });
   const { key, scope, scopeId, minimumApprovals, impactLevel, justification } = content;
   const metadata = {
     changeRequest: id,
@@ -251,12 +289,23 @@ async function file({ db, environment }: Context, actor: Actor, { content, ...re
     minimumApprovals,
     keys: content.changes.length > 1 ? content.changes.map((change) => formatAddress(change)) : undefined,
   };
-  await storeAudit(db, environment, [
+  await recordAudit(context, [
     { operation: 'request', about: { key, scope, scopeId }, actor, success: true, metadata },
   ]);
   const [stored] = await readRequests(db, environment, { id, limit: 1 });
   if (stored === undefined) throw new Error(`the change request ${id} was stored and cannot be found`);
   return stored;
+}
+
+async function isSameRequest(context: Context, one: StoredRequest, content: RequestContent): Promise<boolean> {
+  if (one.edition !== 1 || one.isForced !== content.isForced || !isSame(one.binding, content.binding)) return false;
+  const { changes } = await openRequest(context, one);
+  return isSame(changes.map(withoutSecrets), content.changes.map(withoutSecrets));
+}
+
+/** What a change says, without where its secrets are. */
+function withoutSecrets({ secrets: _secrets, baseSecrets: _baseSecrets, ...change }: ProposedChange): ProposedChange {
+  return change;
 }
 
 function isSame(one: unknown, other: unknown): boolean {
@@ -278,11 +327,24 @@ export function approvalRequired(request: StoredRequest): ApprovalRequiredError 
     status: request.status,
     minimumApprovals,
     policies: policies.map(({ name }) => name),
+    approvers: policies.map(({ name, approvers }) => ({ policy: name, ...approvers })),
     expiresAt: expiresAt.toISOString(),
     hint:
-      `It waits for ${approvals(minimumApprovals)} of others than ${requestedBy} until ${expiresAt.toISOString()}: approveChange('${id}', approverId). ` +
+      `It waits for ${approvals(minimumApprovals)} of others than ${requestedBy}${fromWhom(policies)} until ${expiresAt.toISOString()}: approveChange('${id}', approverId). ` +
       adviceOf(request),
   });
+}
+
+/** Who counts, where not everybody does who may approve. */
+function fromWhom(policies: StoredRequest['policies']): string {
+  const named = policies.flatMap(({ name, approvers }) => {
+    const who = [
+      ...(approvers?.roles ?? []).map((role) => `the role ${role}`),
+      ...(approvers?.users ?? []).map((user) => `the user ${user}`),
+    ];
+    return who.length === 0 ? [] : [`the policy ${name} counts ${who.join(', ')}`];
+  });
+  return named.length === 0 ? '' : ` (${named.join('; ')})`;
 }
 
 /** How fewer approvals would do: by a policy for the key, or by another one in the place of those that ask for most. */

@@ -3,6 +3,8 @@ import type { JsonValue } from '@strata/core';
 import type { Actor } from './actor.ts';
 import type { GatedPlan } from './change-request-filing.ts';
 import type { Context } from './context.ts';
+import { planDependency } from './dependencies.ts';
+import { planDefinition } from './key-definitions.ts';
 import { planLock, planUnlock } from './locks.ts';
 import { planPolicy } from './policies.ts';
 import { planBinding } from './role-bindings.ts';
@@ -32,4 +34,6 @@ export const operations: Readonly<Record<Exclude<CommitOperation, 'change'>, Rep
   policy: planPolicy,
   role: planRole,
   binding: planBinding,
+  definition: planDefinition,
+  dependency: planDependency,
 };

@@ -1,17 +1,26 @@
 /** Owns change requests as they are stored and as they are handed out. */
 import {
   diff,
+  isConfigurationError,
+  joinPaths,
+  maskSecrets,
+  secretPaths,
   shortVersion,
   type Address,
   type ApprovalPolicy,
   type ConfigScope,
   type Diff,
+  type ImpactAnalysis,
   type ImpactLevel,
   type JsonValue,
+  type Path,
   type RequestStatus,
   type Requirement,
 } from '@strata/core';
+import type { Context } from './context.ts';
 import type { ValueChange } from './intent.ts';
+import { openProposed } from './secrets/proposed-secrets.ts';
+import { maskDiffs, maskMarks } from './secrets/vault.ts';
 import type { CommitOperation } from './store/commits.ts';
 
 /** One change of a value in a request, with what it was based on. */
@@ -26,6 +35,9 @@ export interface ProposedChange extends Address {
   readonly base: string | null;
   /** Absent where there was no value. */
   readonly baseValue?: JsonValue;
+  /** Where secrets are in both values, while they are opened. Never stored. */
+  readonly secrets?: readonly Path[];
+  readonly baseSecrets?: readonly Path[];
 }
 
 /** What approvals of a request are bound to, besides the changes themselves; by digests. */
@@ -67,6 +79,8 @@ export interface StoredRequest extends Address {
   readonly arguments: JsonValue;
   readonly binding: Binding;
   readonly impactLevel: ImpactLevel;
+  /** What was computed when it was requested or last edited, of all that there is; null for other operations. */
+  readonly impact: ImpactAnalysis | null;
   readonly minimumApprovals: number;
   readonly policies: readonly ApprovalPolicy[];
   readonly isForced: boolean;
@@ -83,6 +97,8 @@ export interface StoredRequest extends Address {
   readonly closedBy: string | null;
   readonly closedAt: Date | null;
   readonly commit: string | null;
+  /** The revision of that commit. */
+  readonly revision: number | null;
   readonly approvals: readonly StoredApproval[];
   readonly comments: readonly RequestComment[];
 }
@@ -124,6 +140,8 @@ export interface ChangeRequest {
   /** Counts the edits, from 1. An approval is of one edition. */
   readonly edition: number;
   readonly impactLevel: ImpactLevel;
+  /** What it does, as computed when it was requested or last edited; told where one request is asked for. */
+  readonly impact?: ImpactAnalysis;
   readonly requestedBy: string;
   readonly requestedAt: Date;
   readonly editors: readonly string[];
@@ -147,13 +165,15 @@ export interface ChangeRequest {
   readonly reason?: string;
   readonly closedBy?: string;
   readonly closedAt?: Date;
-  /** The commit that applied it. */
+  /** The commit that applied it, and its revision. */
   readonly commit?: string;
+  readonly revision?: number;
 }
 
-/** A request as it is handed out. */
-export function toChangeRequest(stored: StoredRequest): ChangeRequest {
-  const changes = stored.changes.map(toRequestedChange);
+/** A request as it is handed out: secrets are masked, and told to be others where they are. */
+export async function toChangeRequest(context: Context, stored: StoredRequest): Promise<ChangeRequest> {
+  const changes: RequestedChange[] = [];
+  for (const change of stored.changes) changes.push(toRequestedChange(context, await openedIfPossible(context, stored, change))); // prettier-ignore
   const [first] = changes;
   return {
     id: stored.id,
@@ -182,19 +202,41 @@ export function toChangeRequest(stored: StoredRequest): ChangeRequest {
     ...(stored.closedBy === null ? {} : { closedBy: stored.closedBy }),
     ...(stored.closedAt === null ? {} : { closedAt: stored.closedAt }),
     ...(stored.commit === null ? {} : { commit: stored.commit }),
+    ...(stored.revision === null ? {} : { revision: stored.revision }),
   };
 }
 
-function toRequestedChange(change: ProposedChange): RequestedChange {
+/** What is shown of a request whose secrets are damaged is that they are there. */
+async function openedIfPossible(
+  context: Context,
+  stored: StoredRequest,
+  change: ProposedChange,
+): Promise<ProposedChange> {
+  try {
+    return await openProposed(context, stored, change);
+  } catch (error) {
+    if (isConfigurationError(error, 'secret_damaged')) return change;
+    throw error;
+  }
+}
+
+function toRequestedChange({ vault, ruleBook }: Context, change: ProposedChange): RequestedChange {
   const { key, scope, scopeId, value, base, baseValue, expiresAt } = change;
+  const definition = ruleBook.latest?.byKey.get(key)?.definition;
+  const marked = (side: JsonValue | undefined, secrets: readonly Path[] = []): JsonValue | undefined =>
+    side === undefined
+      ? undefined
+      : vault.comparable({ value: side, secrets: joinPaths(side, secretPaths(definition, side), secrets) });
+  const [before, after] = [marked(baseValue, change.baseSecrets), marked(value, change.secrets)];
+  const shown = (side: JsonValue | undefined): JsonValue => (side === undefined ? null : maskSecrets(maskMarks(side)));
   return {
     key,
     scope,
     scopeId: scope === 'global' ? null : scopeId,
     operation: value === undefined ? 'delete' : 'set',
-    currentValue: baseValue ?? null,
-    proposedValue: value ?? null,
-    diff: diff(baseValue, value),
+    currentValue: shown(before),
+    proposedValue: shown(after),
+    diff: maskDiffs(diff(before, after)),
     baseVersion: base === null ? null : shortVersion(base),
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
   };
@@ -202,12 +244,13 @@ function toRequestedChange(change: ProposedChange): RequestedChange {
 
 /** A proposed change as the write path takes it. */
 export function toValueChange(change: ProposedChange): ValueChange {
-  const { key, scope, scopeId, value, expiresAt, rollbackFrom, mustExist } = change;
+  const { key, scope, scopeId, value, secrets, expiresAt, rollbackFrom, mustExist } = change;
   return {
     key,
     scope,
     scopeId,
     value,
+    secrets,
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
     ...(rollbackFrom === undefined ? {} : { rollbackFrom }),
     ...(mustExist === undefined ? {} : { mustExist }),

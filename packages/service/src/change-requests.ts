@@ -12,6 +12,7 @@ import {
 import { allows, requirePermission } from './access.ts';
 import type { AccessRules } from './access-control.ts';
 import type { Actor } from './actor.ts';
+import { recordAudit } from './audit/record.ts';
 import {
   expired,
   findRequest,
@@ -28,15 +29,16 @@ import { toChangeRequest, toValueChange, type ChangeRequest, type StoredRequest 
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
 import { parseCount } from './history.ts';
-import type { ValueChange } from './intent.ts';
+import { actionOf, type Intent, type ValueChange } from './intent.ts';
+import { impactOfProposal, impactSeenBy } from './impact-of-request.ts';
 import { newIntent, parseComment } from './new-commit.ts';
 import { noteRefusals } from './refusals.ts';
-
-import { storeAudit } from './store/audit.ts';
+import { openRequest, sealProposed } from './secrets/proposed-secrets.ts';
+import { withSecrets } from './secrets/with-secrets.ts';
 import { editRequest, lockRequest, readRequests } from './store/change-requests.ts';
 import { readProgress } from './store/counter.ts';
 import { parseTime } from './time.ts';
-import { actionOf, parseChanges, type CommitChange } from './write.ts';
+import { parseChanges, type CommitChange } from './write.ts';
 
 /** One change to ask for. */
 export type ChangeProposal = ScopeInput & {
@@ -81,7 +83,7 @@ export async function requestChange(context: Context, actor: Actor, input: Chang
   };
   const stored = await fileValues(context, newIntent(actor, changes, justification, options), { applyAt });
   if (stored === undefined) throw new Error('a request that was asked for was not made');
-  return toChangeRequest(stored);
+  return toChangeRequest(context, stored);
 }
 
 /** Whoever may write may also ask to; proposing alone takes less. */
@@ -147,8 +149,7 @@ export async function editChange(
     const shown = await findRequest(context, actor, id);
     const changes = await editedChanges(context, shown, edit);
     await requireToPropose(context, actor, changes);
-    return replace(context, actor, id, {
-      edition: shown.edition,
+    return replace(context, actor, shown, {
       changes,
       justification: justification ?? shown.justification,
       applyAt: applyAt === undefined ? shown.applyAt : applyAt,
@@ -182,8 +183,8 @@ async function editedChanges(
     readonly scopeId?: string;
   };
   const given = [key, scope, scopeId, proposedValue, isRemoval, expiresAt].some((part) => part !== undefined);
-  if (!given) return shown.changes.map(toValueChange);
-  const [only, ...others] = shown.changes;
+  if (!given) return (await openRequest(context, shown)).changes.map(toValueChange);
+  const [only, ...others] = (await openRequest(context, shown)).changes;
   if (only === undefined || others.length > 0) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'changes',
@@ -218,32 +219,50 @@ export async function scheduleChange(
 }
 
 interface Replacement {
-  readonly edition: number;
   readonly changes: readonly ValueChange[];
   readonly justification: string | null;
   readonly applyAt: Date | null;
 }
 
-async function replace(context: Context, actor: Actor, id: string, edit: Replacement): Promise<ChangeRequest> {
+async function replace(
+  context: Context,
+  actor: Actor,
+  shown: StoredRequest,
+  edit: Replacement,
+): Promise<ChangeRequest> {
+  const author = { id: shown.requestedBy };
+  const intent = newIntent(author, edit.changes, edit.justification ?? undefined, { force: shown.isForced });
+  return withSecrets(context, intent, (given) => replaceOnce(context, actor, shown, edit, given));
+}
+
+async function replaceOnce(
+  context: Context,
+  actor: Actor,
+  shown: StoredRequest,
+  edit: Replacement,
+  intent: Intent,
+): Promise<ChangeRequest> {
+  const { id } = shown;
+  const impact = await impactOfProposal(context, intent);
   return commitDecision(context, async (_progress, inside) => {
     const locked = await lockRequest(inside.db, inside.environment, id);
     if (locked === undefined) throw notFound(id);
     const { request, now } = locked;
     if (request.status === 'pending' && request.expiresAt <= now) throw expired(request);
     if (nextStatus(request.status, 'edit') === undefined) refuseState(request, 'edit');
-    if (request.edition !== edit.edition) {
+    if (request.edition !== shown.edition) {
       throw new ConfigurationError('request_edited', { requestId: id, edition: request.edition });
     }
-    const author = { id: request.requestedBy };
-    const intent = newIntent(author, edit.changes, edit.justification ?? undefined, { force: request.isForced });
-    const { content } = await propose(inside, intent, edit.applyAt);
-    refuseEmpty(content);
+    const { content: proposed } = await propose(inside, intent, edit.applyAt, impact);
+    refuseEmpty(proposed);
+    const changes = sealProposed(inside, proposed.changes, { id, edition: request.edition + 1 });
+    const content = { ...proposed, changes };
     const editors = [...new Set([...request.editors, actor.id])];
     await editRequest(inside.db, id, content, { editors, expiresIn: expiryOf(content.policies) });
     const [edited] = await readRequests(inside.db, inside.environment, { id, limit: 1 });
     if (edited === undefined) throw notFound(id);
     const { key, scope, scopeId } = edited;
-    await storeAudit(inside.db, inside.environment, [
+    await recordAudit(inside, [
       {
         operation: 'edit',
         about: { key, scope, scopeId },
@@ -252,14 +271,16 @@ async function replace(context: Context, actor: Actor, id: string, edit: Replace
         metadata: { changeRequest: id, edition: edited.edition, justification: edited.justification },
       },
     ]);
-    return { done: toChangeRequest(edited) };
+    return { done: await toChangeRequest(inside, edited) };
   });
 }
 
-/** One request. @throws ConfigurationError `request_not_found`. */
+/** One request, with what it does as far as the actor may know. @throws ConfigurationError `request_not_found`. */
 export async function getChangeRequest(context: Context, actor: Actor, requestId: string): Promise<ChangeRequest> {
   begin(context);
-  return toChangeRequest(await findRequest(context, actor, parseRequestId(requestId)));
+  const stored = await findRequest(context, actor, parseRequestId(requestId));
+  const impact = await impactSeenBy(context, actor, stored);
+  return { ...(await toChangeRequest(context, stored)), ...(impact === undefined ? {} : { impact }) };
 }
 
 /** Which requests are listed. */
@@ -294,7 +315,7 @@ export async function listChangeRequests(
     const page = await readRequests(context.db, context.environment, { ...parsed, before, limit });
     for (const request of page) if (await maySee(context, actor, request)) seen.push(request);
     before = page.at(-1)?.id;
-    if (page.length < limit || seen.length >= limit) return seen.slice(0, limit).map(toChangeRequest);
+    if (page.length < limit || seen.length >= limit) return shown(context, seen.slice(0, limit));
   }
 }
 
@@ -309,6 +330,12 @@ function parseStatuses(input: ChangeRequestFilter['status']): readonly RequestSt
       problem: `${JSON.stringify(one)} is none of ${requestStatuses.join(', ')}`,
     });
   });
+}
+
+async function shown(context: Context, requests: readonly StoredRequest[]): Promise<ChangeRequest[]> {
+  const list: ChangeRequest[] = [];
+  for (const request of requests) list.push(await toChangeRequest(context, request));
+  return list;
 }
 
 const mostPending = 1000;
@@ -332,7 +359,7 @@ export async function getPendingChanges(
     }
     before = page.length < mostPending ? undefined : page.at(-1)?.id;
   } while (before !== undefined);
-  return found.map(toChangeRequest);
+  return shown(context, found);
 }
 
 async function canApprove(

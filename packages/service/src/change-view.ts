@@ -1,5 +1,5 @@
 /** Owns how commits are told to readers: the changes in them, and events that readers who want the same share. */
-import { formatCursor, type ConfigChange, type FeedCommit } from '@strata/core';
+import { formatCursor, maskSecrets, type ConfigChange, type FeedCommit } from '@strata/core';
 import type { ChangedLayer, FeedRecord } from './store/feed.ts';
 
 /** Which keys are wanted; filters of equal names want the same. */
@@ -30,8 +30,8 @@ function layerChange(record: FeedRecord, { key, scope, scopeId, values }: Change
     scope,
     scopeId: scope === 'global' ? null : scopeId,
     operation: values.operation,
-    oldValue: values.before ?? null,
-    newValue: values.after ?? null,
+    oldValue: maskSecrets(values.before ?? null),
+    newValue: maskSecrets(values.after ?? null),
     ...authorOf(record),
     version: values.version,
     revision: record.revision,

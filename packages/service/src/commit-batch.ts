@@ -96,15 +96,10 @@ export function applyLocally(context: Context, accepted: readonly AnyAccepted[],
       if (outcome.kind !== 'version') continue;
       const { key, scope, scopeId, hash, expiresAt } = outcome.version;
       context.cache?.layerChanged(key, { scope, scopeId }, revision);
-      context.memory.remember({
-        key,
-        scope,
-        scopeId,
-        hash,
-        revision,
-        value: outcome.value,
-        expiresAt: expiresAt ?? undefined,
-      });
+      const { value, secrets } = outcome;
+      const head = { key, scope, scopeId, hash, revision, value, secrets, expiresAt: expiresAt ?? undefined };
+      context.memory.remember(head);
+      context.flags.apply(head);
     }
   }
   context.feed.committed();

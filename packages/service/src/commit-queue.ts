@@ -8,9 +8,11 @@ import { HeadView } from './heads.ts';
 import type { Intent, Settled } from './intent.ts';
 import { isCut, isOutage } from './lane.ts';
 import type { Rules } from './rules.ts';
+import { SecretsNeeded } from './secrets/vault.ts';
+import { isKeyed } from './secrets/with-secrets.ts';
 import { findCommits, type StoredCommit } from './store/commits.ts';
 import { readProgress, type Progress } from './store/counter.ts';
-import { runWriteStep, type WriteStep, type Written } from './store/write.ts';
+import { patienceFor, runWriteStep, type WriteStep, type Written } from './store/write.ts';
 
 /** How often a write is tried against other writers before it answers `busy`. */
 const maxTries = 5;
@@ -155,12 +157,15 @@ function isKnown(context: Context, batch: readonly Waiting[]): boolean {
 
 async function load(context: Context, batch: readonly Waiting[], patience: Deadline | undefined): Promise<void> {
   const addresses = batch.flatMap(({ intent }) => intent.changes);
-  const options = patience === undefined ? {} : { timeoutMs: Math.max(leastPatienceMs, patience.left()) };
+  const options =
+    patience === undefined ? patienceFor(addresses.length) : { timeoutMs: Math.max(leastPatienceMs, patience.left()) };
   await context.memory.read(context.db, context.environment, addresses, options);
   // Whoever is told what is stored now must not read an older value afterwards.
   for (const address of addresses) {
     const head = context.memory.head(address);
-    if (head) context.cache?.layerChanged(address.key, address, head.revision);
+    if (!head) continue;
+    context.cache?.layerChanged(address.key, address, head.revision);
+    context.flags.apply(head);
   }
 }
 
@@ -182,6 +187,10 @@ async function answerStored(context: Context, batch: readonly Waiting[]): Promis
 
 function answer(context: Context, { intent, resolve, reject }: Waiting, stored: StoredCommit): void {
   const { id, revision, actor, comment, committedAt, idempotencyKey } = stored;
+  if (isKeyed(stored.requestDigest) && !isKeyed(intent.commit.requestDigest)) {
+    reject(new SecretsNeeded());
+    return;
+  }
   if (stored.requestDigest !== intent.commit.requestDigest) {
     reject(new ConfigurationError('idempotency_conflict', { idempotencyKey }));
     return;
@@ -251,7 +260,8 @@ async function write(
     const step = stepOf(context, rules, progress, accepted);
     let written: Written;
     try {
-      written = await runWriteStep(context.db, step);
+      await context.audit.keys.load();
+      written = await runWriteStep(context.db, step, context.audit.keys.stamp());
     } catch (error) {
       context.memory.clear();
       blame(decided, accepted, step, error);

@@ -18,16 +18,34 @@ import {
   type ChangeRequestFilter,
   type ChangeRequestInput,
 } from './change-requests.ts';
+import {
+  getKeyStatus,
+  retireKey,
+  rewrapKeys,
+  rotateKeys,
+  type KeyRetirement,
+  type KeyRewrap,
+  type KeyRotation,
+  type KeyStatus,
+} from './keys.ts';
+import { parseReason } from './new-commit.ts';
 import { listPolicies, removePolicy, setPolicy, type PolicyRecord } from './policies.ts';
 import type { ApprovalPolicy } from '@strata/core';
 import type {
+  AuditCheckpoint,
   ConfigChange,
   ConfigScope,
   ConfigVersion,
+  DependencyDirection,
   Diff,
+  DocumentFormat,
   FeedEvent,
+  FlagContext,
+  FlagEvaluation,
+  ImpactReport,
   JsonObject,
   JsonValue,
+  KeyDefinitionInput,
   RoleBindingInput,
   RoleDefinition,
   ScopeContext,
@@ -35,13 +53,52 @@ import type {
 } from '@strata/core';
 import type { ZodType } from 'zod';
 import { actorOf, parseActor, systemActor, userOf, type Actor } from './actor.ts';
+import { createAuditCheckpoint, listAuditCheckpoints, type CheckpointFilter } from './audit/checkpoints.ts';
+import { exportAudit, type AuditExportRange } from './audit/export.ts';
+import { getAuditLog, type AuditEntry, type AuditFilter } from './audit/log.ts';
+import { withNotedReads } from './audit/noted-reads.ts';
+import { pruneAudit, type AuditPruning, type AuditRetention } from './audit/prune.ts';
+import { verifyAudit, type AuditVerification, type AuditVerifyOptions } from './audit/verify.ts';
+import { backup, type BackupOptions } from './backup.ts';
 import { blame, type BlamedLeaf } from './blame.ts';
 import { cacheStats, invalidateCache, type CacheStats } from './cache-management.ts';
 import { close, open, type Context } from './context.ts';
 import { get, peek, read, readBatch, readEvery } from './dated-read.ts';
 import { migrate, type MigrationResult } from './db/migrate.ts';
 import { explain, type Explanation } from './explain.ts';
-import { exportConfig } from './export.ts';
+import {
+  addDependency,
+  getDependencies,
+  listDependencies,
+  removeDependency,
+  type DependencyRecord,
+} from './dependencies.ts';
+import {
+  evaluateAll,
+  evaluateFlag,
+  evaluateFlagDetail,
+  explainFlag,
+  type EvaluateOptions,
+  type FlagExplanation,
+} from './flag-evaluation.ts';
+import {
+  archiveFlag,
+  getFlag,
+  listFlags,
+  setFlagRollout,
+  toggleFlag,
+  type FlagChangeOptions,
+  type FlagFilter,
+  type FlagRecord,
+} from './flags.ts';
+import { exportConfig, exportStream, type ExportStreamOptions } from './export.ts';
+import type { ExportOptions } from './export-selection.ts';
+import { analyzeImpact } from './impact.ts';
+import { defineKey, listKeyDefinitions, type KeyDefinitionRecord } from './key-definitions.ts';
+import { importConfig, type ImportOptions } from './import.ts';
+import type { ImportResult } from './import-run.ts';
+import { compareConfig, promoteConfig, type Comparison, type PromoteOptions } from './compare.ts';
+import type { Side } from './sides.ts';
 import { getDiff, getHistory, getLayer, getVersion, type HistoryOptions } from './history.ts';
 import { lockConfig, unlockConfig, type LockRecord } from './locks.ts';
 import { preloadHotConfigs } from './preload.ts';
@@ -55,6 +112,7 @@ import {
   type RoleBindingRecord,
 } from './role-bindings.ts';
 import { listRoles, removeRole, setRole, type RoleRecord } from './roles.ts';
+import { restoreBackup, type RestoreBackupOptions, type RestoredBackup } from './restore-backup.ts';
 import { revert, type RevertDryRun, type RevertOptions } from './revert.ts';
 import { restore, rollback, type RestoreTarget, type RollbackOptions } from './rollback.ts';
 import {
@@ -67,6 +125,22 @@ import {
 import { registerScope, removeScope, type RegisteredScope, type ScopeRegistration } from './scopes.ts';
 import { createTag, type Tag } from './tags.ts';
 import { getSchema, listLocks, listSchemas, listScopes, listTags, validateConfig } from './visible-lists.ts';
+import {
+  getFlagUsage,
+  listStaleFlags,
+  type FlagUsageFilter,
+  type FlagUsageReport,
+  type StaleFilter,
+  type StaleFlags,
+} from './flag-usage.ts';
+import {
+  getUsage,
+  listUnusedKeys,
+  type UnusedFilter,
+  type UnusedKeys,
+  type UsageFilter,
+  type UsageReport,
+} from './usage-report.ts';
 import type { FeedSubscription } from './subscription.ts';
 import {
   changes,
@@ -109,6 +183,13 @@ export interface ConfigurationManagementService {
   /** The effective values of every key with a layer on the chain of a scope. It is always read, so never while the database is away. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   getAll<T = any>(scope?: ScopeContext, options?: ReadOptions): Promise<Map<string, T>>;
+
+  /**
+   * The effective value with its secrets, for a reason that the audit log keeps.
+   * @throws `reason_required`, `not_permitted` without `read-sensitive`.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  reveal<T = any>(key: string, scope: ScopeContext | undefined, reason: string): Promise<T>;
 
   /** As `get`, with the revision and the age of the value, and whether it is from memory while the database is away. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -256,6 +337,45 @@ export interface ConfigurationManagementService {
   /** The definitions of all keys, the built-in ones included. */
   listSchemas(): Promise<RegisteredSchema[]>;
 
+  /**
+   * Says what storing a value at a scope (default: global) would do, and writes nothing: its level with reasons, whose effective values it
+   * changes (exact counts of registered users, teams and orgs, with some names), what keeps the others as they are, the layers that would
+   * become invalid, whose approval it needs and everything else that would block it, what is to be tested, for how long services are
+   * away, and how it is undone. Refusals that a write would meet are told as `gates`. What the caller may not read at is neither
+   * counted nor named; `partial` says whether there is any. `set`, `delete`, `rollback` and `revert` answer the same with `dryRun`.
+   */
+  analyzeImpact(key: string, newValue: unknown, scope?: ScopeInput): Promise<ImpactReport>;
+
+  /**
+   * Says whose a key is, which services use it, what a change of it weighs, and whether these have to start again for it. What is left out
+   * stays, `null` takes it away. The base impact counts before that of the schema; built-in keys keep theirs. Needs the permission `schema`,
+   * and where it changes the impact of a key in use the approvals that a change of its values would need.
+   * @throws `not_permitted`, `approval_required`.
+   */
+  defineKey(
+    key: string,
+    definition: KeyDefinitionInput,
+    userId: string,
+    comment?: string,
+  ): Promise<KeyDefinitionRecord>;
+
+  /** What `defineKey` said of the keys that the caller may read, by key; of one key where it is given. */
+  listKeyDefinitions(filter?: { readonly key?: string }): Promise<KeyDefinitionRecord[]>;
+
+  /** Says that a key depends on another. Needs the permission `schema` for the key. @throws `dependency_cycle`. */
+  addDependency(key: string, dependsOn: string, userId: string, comment?: string): Promise<DependencyRecord>;
+
+  /** Says that a key no longer depends on another. @throws `dependency_not_found`. */
+  removeDependency(key: string, dependsOn: string, userId: string, comment?: string): Promise<void>;
+
+  /**
+   * The keys that a key depends on, over any number of steps, the nearest first; with the direction `dependents` those that depend on it.
+   */
+  getDependencies(key: string, options?: { readonly direction?: DependencyDirection }): Promise<readonly string[]>;
+
+  /** The dependencies themselves, with who said so and why: all, or those of one key in either direction. */
+  listDependencies(filter?: { readonly key?: string }): Promise<DependencyRecord[]>;
+
   /** Registers a scope and its parents, or replaces what was registered. Parents that are not registered are registered with it. */
   registerScope(scope: ScopeRegistration, options?: { readonly actor?: string }): Promise<RegisteredScope>;
 
@@ -324,8 +444,54 @@ export interface ConfigurationManagementService {
   /** The layer stored at one scope, as its current version; `null` when there is none. */
   getLayer(key: string, scope?: ScopeInput): Promise<ConfigVersion | null>;
 
-  /** The layers of a scope as a document: own values, never inherited ones. */
-  exportConfig(scope: ScopeInput, format?: 'json'): Promise<string>;
+  /**
+   * The layers of a scope, or of its whole subtree, as a document in JSON, YAML or .env: own values, never inherited ones, unless
+   * `values: 'effective'` asks for what is read there. The same state gives the same bytes.
+   */
+  exportConfig(scope: ScopeInput, format?: DocumentFormat, options?: ExportOptions): Promise<string>;
+
+  /** The same text in pieces, for large documents: of one revision, whatever is written meanwhile. */
+  exportStream(scope: ScopeInput, options?: ExportStreamOptions): AsyncGenerator<string, void, undefined>;
+
+  /**
+   * Writes what a document holds: an export, or an object of keys and values in JSON, YAML or .env. A `scope` takes the place of the one that
+   * was exported. Every key passes the same checks as `set`; those that need approvals become one change request. What is there already
+   * is skipped, so that importing twice changes nothing.
+   * @throws `malformed_document`, `document_changed`, `document_unsupported`, `document_too_large` before anything is written.
+   */
+  importConfig(
+    data: string,
+    format: DocumentFormat,
+    userId: string,
+    scope?: ScopeInput,
+    options?: ImportOptions,
+  ): Promise<ImportResult>;
+
+  /**
+   * What turns one side into another: values of a scope or its subtree, now, at a time or revision, under a tag, in another environment of the
+   * store, or in a document (such as the export of another store). What you may not read is as if it did not exist.
+   */
+  compareConfig(left: Side, right: Side): Promise<Comparison>;
+
+  /**
+   * Gives a scope the values of a side: what differs, or only some keys or leaves of it, as one commit, as one change request where any of it
+   * needs approvals, or not at all. @param target default: the scope of the source.
+   */
+  promoteConfig(source: Side, userId: string, target?: ScopeInput, options?: PromoteOptions): Promise<ImportResult>;
+
+  /**
+   * The whole store as a file, in pieces: all environments, with history, tags, scopes, requests, roles, keys and the audit log, of one moment
+   * while writers go on. Secrets stay the ciphertext that they are; with a passphrase everything is encrypted.
+   * @throws `not_permitted` for who has not `export` and `audit` at global, for every key, in every environment.
+   */
+  backup(options?: BackupOptions): AsyncGenerator<Uint8Array, void, undefined>;
+
+  /**
+   * Restores a backup into this store, which has to be empty: all of it or nothing, on either kind of database. What is stored is read back and
+   * compared. Watchers whose place the store does not have are told `reset`.
+   * @throws `store_not_empty`, `backup_unreadable`, `passphrase_wrong`, `not_permitted`.
+   */
+  restoreBackup(file: AsyncIterable<Uint8Array>, options?: RestoreBackupOptions): Promise<RestoredBackup>;
 
   /**
    * Sets an approval policy, in the place of the one of its name: `{ name, keys, scopes?, levels?, minimumApprovals, approvers?, firstValues?,
@@ -389,6 +555,83 @@ export interface ConfigurationManagementService {
   listChangeRequests(filter?: ChangeRequestFilter): Promise<ChangeRequest[]>;
 
   /**
+   * Whether a flag is on for a context: `{ userId, organizationId, teamId, environment, attributes }`. Layers of the flag at the user, the team
+   * and the org that the context names override parts of it, as do those of the scopes that these are registered under. Never waits for
+   * the database once flags are loaded, but to look a user or team up whose parents the context does not name, where a flag has layers at
+   * teams or orgs; never rejects, whatever name and context are.
+   * @param fallback what an unknown flag is. Default: false.
+   */
+  evaluateFlag(name: string, context?: FlagContext, fallback?: boolean, options?: EvaluateOptions): Promise<boolean>;
+
+  /**
+   * What a flag serves for a context: `{ flag, value, variant, on, reason, ruleId, version, errorCode, errorMessage }`, in the words of
+   * OpenFeature. Frozen.
+   * @param fallback the value of a flag that cannot be evaluated (`FLAG_NOT_FOUND`). Default: false.
+   */
+  evaluateFlagDetail(
+    name: string,
+    context?: FlagContext,
+    fallback?: JsonValue,
+    options?: EvaluateOptions,
+  ): Promise<FlagEvaluation>;
+
+  /** What each flag serves for a context, by name; archived flags are left out. @throws `not_permitted`, `unavailable` before the first load. */
+  evaluateAll(context?: FlagContext, options?: EvaluateOptions): Promise<Map<string, FlagEvaluation>>;
+
+  /**
+   * An evaluation with the way to it: what was asked in which order, the condition that failed, the bucket of the unit, the layers that the flag
+   * is made of and the one that gives the part that decided.
+   */
+  explainFlag(
+    name: string,
+    context?: FlagContext,
+    fallback?: JsonValue,
+    options?: EvaluateOptions,
+  ): Promise<FlagExplanation>;
+
+  /** The flags at a scope (default: global), merged with what it inherits, by name. Archived ones only if asked for. */
+  listFlags(filter?: FlagFilter): Promise<FlagRecord[]>;
+
+  /** One flag at a scope (default: global), merged with what it inherits. @throws `flag_not_found`. */
+  getFlag(name: string, scope?: ScopeContext): Promise<FlagRecord>;
+
+  /**
+   * Sets the percentage of units that a flag is on for: 0 to 100, in steps of 0.001. Raising it never takes a unit out. Like every change of a
+   * flag it is a version, and passes the same gates. The permission is `flags`.
+   * @throws `flag_not_found`, `validation_failed`, `flag_archived`, `ApprovalRequiredError`, `locked`, …
+   */
+  setFlagRollout(
+    name: string,
+    percentage: number,
+    options?: FlagChangeOptions & { readonly dryRun?: false },
+  ): Promise<ConfigVersion>;
+  setFlagRollout(
+    name: string,
+    percentage: number,
+    options: FlagChangeOptions & { readonly dryRun: true },
+  ): Promise<DryRun>;
+
+  /** Switches a flag on or off at once, for everybody. @param enabled default: what it is not now. */
+  toggleFlag(
+    name: string,
+    enabled?: boolean,
+    options?: FlagChangeOptions & { readonly dryRun?: false },
+  ): Promise<ConfigVersion>;
+  toggleFlag(
+    name: string,
+    enabled: boolean | undefined,
+    options: FlagChangeOptions & { readonly dryRun: true },
+  ): Promise<DryRun>;
+
+  /**
+   * Archives a flag: it is off for good, and nothing is written to it or under its name again, so that code which still asks for it never
+   * finds another flag there.
+   * @throws `would_break` while another flag needs it as a prerequisite.
+   */
+  archiveFlag(name: string, options?: FlagChangeOptions & { readonly dryRun?: false }): Promise<ConfigVersion>;
+  archiveFlag(name: string, options: FlagChangeOptions & { readonly dryRun: true }): Promise<DryRun>;
+
+  /**
    * Calls `callback` with the changes of each commit that changes any of `keys` (names, or globs such as `pm_*`): every commit, in the order of
    * revisions, whichever process made it, never a part of one. With `scope` it tells of that scope's effective values. A promise that
    * the callback returns is awaited before the next call; what it throws is reported (`onWarning`) and ends nothing. However slow it is,
@@ -425,8 +668,89 @@ export interface ConfigurationManagementService {
    */
   preloadHotConfigs(): Promise<number>;
 
+  /**
+   * Which services read which keys in the last days, and how often: the most-read first, with how far the counters that the option `usage`
+   * keeps can be relied on. They are of all scopes together, so only keys are told of that the actor may read at global.
+   * @throws ConfigurationError `invalid_argument`, `invalid_key`, `not_permitted`.
+   */
+  getUsage(filter?: UsageFilter): Promise<UsageReport>;
+
+  /**
+   * The keys with a definition or layers that are older than `days` (30) and that no service has read since, by key, each with when it was
+   * read last; with since when reads are counted at all. Only keys that the actor may read at global.
+   * @throws ConfigurationError `invalid_argument`, `invalid_key`, `not_permitted`.
+   */
+  listUnusedKeys(filter?: UnusedFilter): Promise<UnusedKeys>;
+
+  /**
+   * Which flags served which variants to which services in the last days, and how often: what was served most first. Only flags that the
+   * actor may read at global.
+   * @throws ConfigurationError `invalid_argument`, `not_permitted`.
+   */
+  getFlagUsage(filter?: FlagUsageFilter): Promise<FlagUsageReport>;
+
+  /**
+   * The flags that are older than `days` (30) and were not evaluated since, or served the same variant every time, each with the reason; with
+   * since when evaluations are counted at all. Neither archived ones, nor those that are prerequisites of others.
+   * @throws ConfigurationError `invalid_argument`, `not_permitted`.
+   */
+  listStaleFlags(filter?: StaleFilter): Promise<StaleFlags>;
+
   /** What was counted of the caches since the service was made. Takes no query. */
   cacheStats(): CacheStats;
+
+  /**
+   * The audit log, the newest first: who did what, when, and what was refused. Only rows of keys and scopes for which the caller has the
+   * permission `audit`. @param filter.limit default 50, at most 1,000; `before` leads from page to page.
+   */
+  getAuditLog(filter?: AuditFilter): Promise<AuditEntry[]>;
+
+  /**
+   * Proves the audit log, as of one moment: every row is what was written, every seal the sealer's, none is missing, put in or in another
+   * place; versions are what their hashes say, current values are theirs, and each commit has its rows. Needs the permission `audit` at
+   * global. @param options.checkpoints those that were kept elsewhere, without which nobody can tell that the end of the log is missing.
+   * @throws `audit_key_missing`.
+   */
+  verifyAudit(options?: AuditVerifyOptions): Promise<AuditVerification>;
+
+  /**
+   * Seals what waits and signs how far the log has come. Kept elsewhere, the answer proves later what there was. `onCheckpoint` is handed it.
+   * @throws `audit_key_missing`, `audit_chain_broken`.
+   */
+  createAuditCheckpoint(): Promise<AuditCheckpoint>;
+
+  /** The checkpoints, the newest first. */
+  listAuditCheckpoints(filter?: CheckpointFilter): Promise<AuditCheckpoint[]>;
+
+  /**
+   * The sealed audit log as lines of JSON, sealed and signed up to now, which `verifyAuditExport` checks offline with the public key. Needs the
+   * permissions `audit` and `export` at global.
+   */
+  exportAudit(range?: AuditExportRange): AsyncGenerator<string, void, undefined>;
+
+  /**
+   * Removes the oldest rows of the log, after proving that everything holds, under a signed checkpoint that says so. Needs the permissions
+   * `audit` and `policy` at global. @throws `audit_broken`, `reason_required`.
+   */
+  pruneAudit(retention: AuditRetention, userId: string, reason: string): Promise<AuditPruning>;
+
+  /** The keys that encrypt secrets, and how much each is in use. Takes the permission `policy` at global, as what follows. */
+  getKeyStatus(): Promise<KeyStatus>;
+
+  /**
+   * Goes on with new keys: a new wrapping key where Strata keeps them in a file, and new data keys. With a configured ring, put a new key first
+   * in it before. What there is stays readable.
+   */
+  rotateKeys(userId: string): Promise<KeyRotation>;
+
+  /**
+   * Wraps all data keys with the key that wraps now, so that an earlier one is no longer needed. Values are read and written meanwhile, and
+   * where it is ended halfway the next call goes on.
+   */
+  rewrapKeys(userId: string): Promise<KeyRewrap>;
+
+  /** Does without a key from now on: takes it out of the key file. @throws `encryption_key_in_use` while anything needs it. */
+  retireKey(keyId: string, userId: string): Promise<KeyRetirement>;
 
   /** The same service, acting as `actor` in calls that carry no user. */
   as(actor: string | Actor): ConfigurationManagementService;
@@ -453,6 +777,8 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       (await readEvery(context, actor, scope, options)).values as Map<string, T>,
     read: async <T>(key: string, scope?: ScopeContext, options: ReadOptions = {}) =>
       (await read(context, actor, key, scope, options)) as DatedValue<T>,
+    reveal: async <T>(key: string, scope: ScopeContext | undefined, reason: string) =>
+      (await read(context, actor, key, scope, { reason: parseReason(reason) })).value as T,
     readBatch: async <T>(keys: readonly string[], scope?: ScopeContext, options: ReadOptions = {}) =>
       (await readBatch(context, actor, keys, scope, options)) as DatedValues<T>,
     readAll: async <T>(scope?: ScopeContext, options: ReadOptions = {}) =>
@@ -497,6 +823,15 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       registerSchema(context, by(options.actor), key, schema, options),
     getSchema: async (key) => getSchema(context, actor, key),
     listSchemas: async () => listSchemas(context, actor),
+    analyzeImpact: async (key, newValue, scope) => analyzeImpact(context, actor, key, newValue, scope),
+    defineKey: async (key, definition, userId, comment) => defineKey(context, user(userId), key, definition, comment),
+    listKeyDefinitions: async (filter = {}) => listKeyDefinitions(context, actor, filter),
+    addDependency: async (key, dependsOn, userId, comment) =>
+      addDependency(context, user(userId), key, dependsOn, comment),
+    removeDependency: async (key, dependsOn, userId, comment) =>
+      removeDependency(context, user(userId), key, dependsOn, comment),
+    getDependencies: async (key, options = {}) => getDependencies(context, actor, key, options.direction),
+    listDependencies: async (filter = {}) => listDependencies(context, actor, filter),
     registerScope: async (scope, options = {}) => registerScope(context, by(options.actor), scope),
     removeScope: async (scope, options = {}) => removeScope(context, by(options.actor), scope),
     listScopes: async (filter = {}) => listScopes(context, actor, filter),
@@ -513,7 +848,15 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     unbindRole: async (id, userId, comment) => unbindRole(context, user(userId), id, comment),
     listRoleBindings: async (filter = {}) => listRoleBindings(context, actor, filter),
     getLayer: async (key, scope) => getLayer(context, actor, key, scope),
-    exportConfig: async (scope, format = 'json') => exportConfig(context, actor, scope, format),
+    exportConfig: async (scope, format = 'json', options = {}) => exportConfig(context, actor, scope, format, options),
+    exportStream: (scope, options = {}) => exportStream(context, actor, scope, options),
+    importConfig: async (data, format, userId, scope, options = {}) =>
+      importConfig(context, user(userId), data, format, scope, options),
+    compareConfig: async (left, right) => compareConfig(context, actor, left, right),
+    promoteConfig: async (source, userId, target, options = {}) =>
+      promoteConfig(context, user(userId), source, target, options),
+    backup: (options = {}) => backup(context, actor, options),
+    restoreBackup: async (file, options = {}) => restoreBackup(context, actor, file, options),
     setPolicy: async (policy, userId, comment) => setPolicy(context, user(userId), policy, comment),
     removePolicy: async (name, userId, comment) => removePolicy(context, user(userId), name, comment),
     listPolicies: async () => listPolicies(context, by(undefined)),
@@ -529,6 +872,21 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
       getPendingChanges(context, by(undefined), approverId === undefined ? undefined : user(approverId)),
     getChangeRequest: async (requestId) => getChangeRequest(context, by(undefined), requestId),
     listChangeRequests: async (filter = {}) => listChangeRequests(context, by(undefined), filter),
+    evaluateFlag: (name, given, fallback = false, options) =>
+      evaluateFlag(context, actor, name, given, fallback, options),
+    evaluateFlagDetail: (name, given, fallback = false, options) =>
+      evaluateFlagDetail(context, actor, name, given, fallback, options),
+    evaluateAll: async (given, options = {}) => evaluateAll(context, actor, given, options),
+    explainFlag: async (name, given, fallback = false, options = {}) =>
+      explainFlag(context, actor, name, given, fallback, options),
+    listFlags: async (filter = {}) => listFlags(context, actor, filter),
+    getFlag: async (name, scope) => getFlag(context, actor, name, scope),
+    setFlagRollout: async (name: string, percentage: number, options: FlagChangeOptions & DryRunnable = {}) =>
+      (await setFlagRollout(context, by(options.actor), name, percentage, options)) as never,
+    toggleFlag: async (name: string, enabled?: boolean, options: FlagChangeOptions & DryRunnable = {}) =>
+      (await toggleFlag(context, by(options.actor), name, enabled, options)) as never,
+    archiveFlag: async (name: string, options: FlagChangeOptions & DryRunnable = {}) =>
+      (await archiveFlag(context, by(options.actor), name, options)) as never,
     watchConfig: async (keys, callback, options = {}) => watchConfig(context, actor, keys, callback, options),
     changes: (keys, options = {}) => changes(context, actor, keys, options),
     subscribe: async (options, listener) => subscribe(context, actor, options, listener),
@@ -537,10 +895,25 @@ export function bindService(context: Context, bound: Actor | undefined): Configu
     },
     invalidateCache: async (pattern) => invalidateCache(context, pattern),
     preloadHotConfigs: async () => preloadHotConfigs(context),
+    getUsage: async (filter = {}) => getUsage(context, actor, filter),
+    listUnusedKeys: async (filter = {}) => listUnusedKeys(context, actor, filter),
+    getFlagUsage: async (filter = {}) => getFlagUsage(context, actor, filter),
+    listStaleFlags: async (filter = {}) => listStaleFlags(context, actor, filter),
     cacheStats: () => cacheStats(context),
+    getAuditLog: async (filter = {}) => getAuditLog(context, by(undefined), filter),
+    verifyAudit: async (options = {}) => verifyAudit(context, by(undefined), options),
+    createAuditCheckpoint: async () => createAuditCheckpoint(context, by(undefined)),
+    listAuditCheckpoints: async (filter = {}) => listAuditCheckpoints(context, by(undefined), filter),
+    exportAudit: (range = {}) => exportAudit(context, by(undefined), range),
+    pruneAudit: async (retention, userId, reason) => pruneAudit(context, user(userId), retention, reason),
+    getKeyStatus: async () => getKeyStatus(context, actor),
+    rotateKeys: async (userId) => rotateKeys(context, user(userId)),
+    rewrapKeys: async (userId) => rewrapKeys(context, user(userId)),
+    retireKey: async (keyId, userId) => retireKey(context, user(userId), keyId),
     as: (given) => bindService(context, parseActor(given)),
     migrate: async () => migrate(open(context).db),
     close: async () => close(context),
   };
-  return Object.freeze(service);
+  const { reads } = context.audit;
+  return Object.freeze(reads === undefined ? service : withNotedReads(reads, actor, service));
 }

@@ -1,16 +1,29 @@
 /** Owns what all features of one service share. */
 import type { AuditEntry } from './store/audit.ts';
-import { ConfigurationError, type Cursor, type JsonValue, type ScopeRef, type ScopeRequest } from '@strata/core';
+import {
+  ConfigurationError,
+  type AuditCheckpoint,
+  type Cursor,
+  type JsonValue,
+  type ScopeRef,
+  type ScopeRequest,
+} from '@strata/core';
 import type { AccessControl } from './access-control.ts';
+import type { AuditKeys } from './audit/key-ring.ts';
+import type { Actor } from './actor.ts';
 import type { CacheEntry, EffectiveValueCache } from './cache.ts';
 import type { ChainMemory } from './chains.ts';
 import type { CommitHistory } from './commit-history.ts';
 import type { Database } from './db/database.ts';
+import type { FlagMemory } from './flag-memory.ts';
 import type { Intent, Settled } from './intent.ts';
 import type { HeadMemory } from './heads.ts';
 import type { Lane } from './lane.ts';
 import type { Revisions } from './revisions.ts';
 import type { RuleBook } from './rules.ts';
+import type { DataKeys } from './secrets/data-keys.ts';
+import type { RevealLog } from './secrets/reveal.ts';
+import type { HeldSecret, Vault } from './secrets/vault.ts';
 import type { ReadMark, SharedCacheStats, SharedValue, SnapshotRead } from './shared-values.ts';
 import type { Progress } from './store/counter.ts';
 import type { FeedPage, FeedRecord } from './store/feed.ts';
@@ -59,6 +72,8 @@ export interface SharedCache {
 /** Counts what is read; see `Usage`. */
 export interface UsageCounters {
   start(): void;
+  read(actor: Actor, key: string, scope: ScopeRef, value: JsonValue): void;
+  served(actor: Actor, entry: CacheEntry): void;
   flush(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -66,6 +81,8 @@ export interface UsageCounters {
 /** Effective values as they were read. */
 export interface Loaded {
   readonly values: Map<string, JsonValue>;
+  /** Those that have secrets, whose value in `values` is masked. */
+  readonly secrets: ReadonlyMap<string, HeldSecret>;
   /** The newest revision that any of them is of. */
   readonly revision: number;
   /** The time of the monotonic clock since which any of them may have changed unnoticed. */
@@ -82,6 +99,23 @@ export interface RefusalLog {
   idle(): Promise<void>;
 }
 
+/** Notes what is read; see `ReadLog`. */
+export interface AuditedReads {
+  note(entry: AuditEntry): void;
+  stop(): Promise<void>;
+}
+
+/** What proves the audit log, and what it takes down besides writes. */
+export interface Audit {
+  readonly keys: AuditKeys;
+  /** Absent where this process does not seal. */
+  readonly sealer: { start(): void; stop(): Promise<void> } | undefined;
+  /** Absent where ordinary reads are not noted. */
+  readonly reads: AuditedReads | undefined;
+  /** Is handed each checkpoint that this process makes. */
+  readonly onCheckpoint: ((checkpoint: AuditCheckpoint) => unknown) | undefined;
+}
+
 /** What all features of one service share. */
 export interface Context {
   readonly db: Database;
@@ -92,6 +126,7 @@ export interface Context {
   readonly access: AccessControl;
   /** What was refused, on its way to the audit log. */
   readonly refusals: RefusalLog;
+  readonly audit: Audit;
   /** Absent when the cache is turned off. */
   readonly cache: EffectiveValueCache | undefined;
   /** Both absent without a cache in Redis. */
@@ -99,7 +134,13 @@ export interface Context {
   readonly history: CommitHistory | undefined;
   /** Absent where reads are not counted. */
   readonly usage: UsageCounters | undefined;
+  /** What encrypts; on the database itself, also in the context of a transaction. */
+  readonly dataKeys: DataKeys;
+  readonly vault: Vault;
+  /** Which secrets were revealed to whom, as far as the audit log has it for this minute. */
+  readonly reveals: RevealLog;
   readonly chains: ChainMemory;
+  readonly flags: FlagMemory;
   readonly ruleBook: RuleBook;
   readonly memory: HeadMemory;
   readonly lane: Lane;
@@ -122,6 +163,7 @@ export interface Context {
 /** Refuses work after `close`, and starts the background work with the first call that needs the database. */
 export function begin(context: Context): void {
   open(context).feed.start();
+  context.audit.sealer?.start();
   context.usage?.start();
 }
 
@@ -144,6 +186,8 @@ export async function close(context: Context): Promise<void> {
     await context.lane.idle();
   } while (context.queue.isBusy);
   await context.usage?.stop();
+  await context.audit.reads?.stop();
+  await context.audit.sealer?.stop();
   await context.wakeUp?.stop();
   if (context.ownsDatabase) await context.db.close();
 }

@@ -9,7 +9,7 @@ import { startRedis } from '../../../test/redis-server.ts';
 import { servicesOn } from '../../../test/services.ts';
 import type { ConfigurationManagementService } from './configuration-management-service.ts';
 import type { Database } from './db/database.ts';
-import { ConfigScope, createConfigurationService, type SystemSettings } from './index.ts';
+import { ConfigScope, createConfigurationService, ImpactLevel, type SystemSettings } from './index.ts';
 
 describeDatabases('the contract', (engine) => {
   const services = servicesOn(engine);
@@ -291,6 +291,305 @@ describeDatabases('the contract', (engine) => {
     });
   });
 
+  it('rolls a flag out step by step (example 5)', async () => {
+    await configService.set(
+      'feature_flags',
+      {
+        name: 'ai-maintenance-predictions',
+        enabled: true,
+        rolloutPercentage: 0,
+        description: 'AI-powered predictive maintenance',
+      },
+      { scope: ConfigScope.GLOBAL },
+      'admin',
+    );
+    const units = Array.from({ length: 200 }, (_, number) => `user-${String(number)}`);
+    const on = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const userId of units) {
+        const isEnabled = await configService.evaluateFlag('ai-maintenance-predictions', {
+          userId,
+          organizationId: 'org-456',
+          attributes: { role: 'FleetManager', tier: 'enterprise' },
+        });
+        if (isEnabled) found.push(userId);
+      }
+      return found;
+    };
+    expect(await on()).toEqual([]);
+    await configService.setFlagRollout('ai-maintenance-predictions', 10);
+    const tenth = await on();
+    await configService.setFlagRollout('ai-maintenance-predictions', 50); // 50%
+    const half = await on();
+    await configService.setFlagRollout('ai-maintenance-predictions', 100); // 100%
+    expect(await on()).toEqual(units);
+    expect([tenth.length > 5, tenth.length < 40, half.length > 70, half.length < 130]).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(tenth.filter((unit) => !half.includes(unit))).toEqual([]);
+
+    const flags = await configService.listFlags();
+    expect(
+      flags.map((flag) => `${flag.name}: ${flag.enabled ? 'ON' : 'OFF'} (${String(flag.rolloutPercentage)}%)`),
+    ).toEqual(['ai-maintenance-predictions: ON (100%)']);
+  });
+
+  it('turns a flag on for some roles (example 6)', async () => {
+    const advancedAnalyticsFlag = {
+      name: 'advanced-analytics',
+      enabled: true,
+      rolloutPercentage: 100,
+      conditions: [
+        {
+          attribute: 'attributes.role',
+          operator: 'in' as const,
+          values: ['Admin', 'Analyst', 'FleetManager'],
+        },
+        {
+          attribute: 'attributes.tier',
+          operator: 'equals' as const,
+          value: 'enterprise',
+        },
+      ],
+      description: 'Advanced analytics dashboard',
+    };
+    await configService.set('feature_flags', advancedAnalyticsFlag, { scope: ConfigScope.GLOBAL }, 'admin');
+
+    // Evaluate for user
+    const enabled = await configService.evaluateFlag('advanced-analytics', {
+      userId: 'user-123',
+      organizationId: 'org-456',
+      attributes: {
+        role: 'Analyst',
+        tier: 'enterprise',
+      },
+    });
+    expect(enabled).toBe(true);
+
+    const enabledForBasic = await configService.evaluateFlag('advanced-analytics', {
+      userId: 'user-789',
+      organizationId: 'org-999',
+      attributes: {
+        role: 'Driver',
+        tier: 'basic',
+      },
+    });
+    expect(enabledForBasic).toBe(false);
+  });
+
+  it('answers for a flag that there is not (best practice 5)', async () => {
+    const enabled = await configService.evaluateFlag('new-feature', { userId: 'user-1', organizationId: 'org-1' });
+    expect(enabled).toBe(false);
+  });
+
+  describe('in a directory', () => {
+    let directory: string;
+    beforeEach(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'strata-contract-'));
+      onTestFinished(() => rm(directory, { recursive: true }));
+    });
+    const fs = {
+      writeFile: (name: string, data: string) => writeFile(join(directory, name), data),
+      readFile: (name: string, encoding: 'utf8') => readFile(join(directory, name), encoding),
+    };
+
+    it('exports and imports (example 9)', async () => {
+      await configService.set('branding', { companyName: 'Global' }, global, 'admin');
+      await configService.set('branding', { primaryColor: '#003366' }, org, 'admin');
+      await configService.set('approval_thresholds', { budgetVariance: 5 }, org, 'admin');
+      const lines: unknown[] = [];
+      const console = { log: (line: unknown) => lines.push(line) };
+
+      // Export all organization configs
+      const backupJson = await configService.exportConfig(
+        { scope: ConfigScope.ORGANIZATION, scopeId: 'org-123' },
+        'json',
+      );
+
+      await fs.writeFile('config-backup-org123-2026-01-05.json', backupJson);
+
+      await configService.set('branding', { primaryColor: '#FF0000', companyName: 'Wrong' }, org, 'user-1');
+      await configService.set('motto', 'later', org, 'user-1');
+
+      // Later: restore from backup
+      const backupData = await fs.readFile('config-backup-org123-2026-01-05.json', 'utf8');
+      const result = await configService.importConfig(backupData, 'json', 'admin-user', {
+        scope: ConfigScope.ORGANIZATION,
+        scopeId: 'org-123',
+      });
+
+      console.log(`Imported: ${String(result.imported)}`);
+      console.log(`Failed: ${String(result.failed)}`);
+
+      if (result.errors.length > 0) {
+        console.log('Errors:');
+        result.errors.forEach((err) => {
+          console.log(`  ${err.key}: ${err.error}`);
+        });
+      }
+
+      expect(lines).toEqual(['Imported: 1', 'Failed: 0']);
+      expect(result).toMatchObject({ skipped: 1, pendingApproval: [] });
+      expect(await configService.getLayer('branding', org)).toMatchObject({
+        value: { primaryColor: '#003366' },
+        changedBy: 'admin-user',
+      });
+      // What is inherited stays inherited, and what is not in the document stays.
+      await configService.set('branding', { companyName: 'Renamed' }, global, 'admin');
+      expect(await configService.get('branding', org)).toEqual({ companyName: 'Renamed', primaryColor: '#003366' });
+      expect(await configService.get('motto', org)).toBe('later');
+    });
+
+    it('puts back what was exported before a major change (best practice 6)', async () => {
+      await configService.set('limits', { trucks: 5 }, global, 'admin');
+      const performUpgrade = async (): Promise<void> => {
+        await configService.set('limits', { trucks: 500 }, global, 'upgrade');
+      };
+
+      // Before major system upgrade
+      const backup = await configService.exportConfig({ scope: ConfigScope.GLOBAL }, 'json');
+      await fs.writeFile(`backup-${String(Date.now())}.json`, backup);
+
+      // Perform upgrade
+      await performUpgrade();
+
+      // If issues: restore
+      await configService.importConfig(backup, 'json', 'admin');
+
+      expect(await configService.get('limits')).toEqual({ trucks: 5 });
+    });
+  });
+
+  it('shows what a change does to whoever approves it (example 4)', async () => {
+    const told: string[] = [];
+    const console = { log: (...words: unknown[]) => told.push(words.map(String).join(' ')) };
+    await configService.set('approval_thresholds', { maintenanceApproval: 10000 }, global, 'admin');
+    await configService.registerScope({ scope: 'user', scopeId: 'user-1' });
+    await configService.defineKey('approval_thresholds', { services: ['procurement'] }, 'admin');
+    try {
+      await configService.set(
+        'approval_thresholds',
+        {
+          maintenanceApproval: 50000, // Increase from 10000
+          procurementApproval: 100000,
+          budgetVariance: 20,
+        },
+        { scope: ConfigScope.GLOBAL },
+        'manager-user',
+        'Increase thresholds to reduce bottlenecks',
+      );
+    } catch (error) {
+      console.log((error as Error).message);
+    }
+    expect(told).toEqual([expect.stringMatching(/^This change requires approval. Change request created: req-/)]);
+
+    const pending = await configService.getPendingChanges('approver-user');
+    for (const request of pending) {
+      console.log(`
+        Request: ${request.id}
+        Key: ${request.key}
+        Impact: ${request.impactLevel}
+        Requested by: ${request.requestedBy}
+        Justification: ${String(request.justification)}
+        Current: ${JSON.stringify(request.currentValue)}
+        Proposed: ${JSON.stringify(request.proposedValue)}
+        Approvals: ${String(request.approvals.length)}/${String(request.minimumApprovals)}
+      `);
+      const impact = await configService.analyzeImpact(request.key, request.proposedValue);
+      console.log('Impact Analysis:');
+      console.log('  Affected services:', impact.affectedServices);
+      console.log('  Affected users:', impact.affectedUsers);
+      console.log('  Testing recommendations:', impact.testingRecommendations);
+      expect(impact.impactLevel).toBe(request.impactLevel);
+      expect(impact.minimumApprovals).toBe(request.minimumApprovals);
+      await configService.approveChange(request.id, 'approver-user', 'Approved after reviewing impact analysis');
+    }
+    expect(told.slice(2)).toEqual([
+      'Impact Analysis:',
+      '  Affected services: procurement',
+      '  Affected users: 1',
+      expect.stringContaining('maintenanceApproval goes from 10000 to 50000, 5 times as much'),
+    ]);
+    const [open] = await configService.getPendingChanges();
+    expect(open).toMatchObject({ approvals: [{ approverId: 'approver-user' }], minimumApprovals: 2 });
+    await configService.rejectChange(
+      open?.id ?? '',
+      'approver-user',
+      'Impact too high for current quarter, revisit in Q2',
+    );
+    expect(await configService.getPendingChanges()).toEqual([]);
+  });
+
+  it('says what a change would do before it is made (example 8)', async () => {
+    const told: string[] = [];
+    const console = { log: (...words: unknown[]) => told.push(words.map(String).join(' ')) };
+    const before = { lightDuty: 5000, mediumDuty: 10000, heavyDuty: 50000 };
+    const { version } = await configService.set('pm_intervals', before, global, 'admin');
+    await configService.registerScope({ scope: 'user', scopeId: 'user-1', parent: org });
+    await configService.registerScope({ scope: 'user', scopeId: 'user-2', parent: org });
+    const user = { scope: 'user', scopeId: 'user-2' } as const;
+    await configService.set('pm_intervals', { lightDuty: 4000, mediumDuty: 9000 }, user, 'user-2');
+    const definition = { services: ['fleet-api', 'planner'], restartNeeded: true, downtimeSeconds: 30 };
+    await configService.defineKey('pm_intervals', definition, 'admin');
+    await configService.addDependency('pm_intervals', 'fleet.units', 'admin');
+
+    const impact = await configService.analyzeImpact('pm_intervals', {
+      lightDuty: 15000, // Increasing from 5000
+      mediumDuty: 25000, // Increasing from 10000
+      heavyDuty: 50000, // No change
+    });
+
+    console.log('Impact Analysis Report:');
+    console.log('======================');
+    console.log('Impact Level:', impact.impactLevel);
+    console.log('Requires Approval:', impact.requiresApproval);
+    console.log('Required Approvers:', impact.requiredApprovers);
+    console.log('Affected Services:', impact.affectedServices);
+    console.log('Affected Users:', impact.affectedUsers);
+    // As the contract has it.
+    // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing, @typescript-eslint/strict-boolean-expressions
+    console.log('Estimated Downtime:', impact.estimatedDowntime || 'None');
+    console.log('\nRollback Plan:');
+    console.log(impact.rollbackPlan);
+    console.log('\nTesting Recommendations:');
+    impact.testingRecommendations.forEach((rec, i) => {
+      console.log(`  ${String(i + 1)}. ${rec}`);
+    });
+    console.log('\nDependencies:', impact.dependencies);
+    expect(told).toEqual([
+      'Impact Analysis Report:',
+      '======================',
+      'Impact Level: high',
+      'Requires Approval: false',
+      'Required Approvers: ',
+      'Affected Services: fleet-api,planner',
+      'Affected Users: 1',
+      'Estimated Downtime: 30 seconds for each of fleet-api, planner, while it starts again',
+      '\nRollback Plan:',
+      `pm_intervals at global is at version ${version} now. To go back: strata rollback pm_intervals ${version} -m "<reason>" ` +
+        `(in code: rollback('pm_intervals', '${version}', userId, reason)). Then start again: fleet-api, planner.`,
+      '\nTesting Recommendations:',
+      '  1. lightDuty goes from 5000 to 15000, 3 times as much: test what is computed from it, with both',
+      '  2. mediumDuty goes from 10000 to 25000, 2.5 times as much: test what is computed from it, with both',
+      '  3. start again and test: fleet-api, planner',
+      '  4. test at user user-2 too: it keeps a value of its own',
+      '  5. try it at one scope first, such as org org-123',
+      '\nDependencies: fleet.units',
+    ]);
+    // Only proceed if impact is acceptable
+    const newValue = { lightDuty: 15000, mediumDuty: 25000, heavyDuty: 50000 };
+    if (impact.impactLevel === 'critical') {
+      console.log('STOP: This change is critical. Create approval request instead.');
+    } else {
+      await configService.set('pm_intervals', newValue, global, 'user-1');
+    }
+    expect(await configService.get('pm_intervals', { scope: 'user', scopeId: 'user-1' })).toEqual(newValue);
+    expect(await configService.getDependencies('pm_intervals')).toEqual(['fleet.units']);
+  });
+
   it('keeps a value where it was set (best practice 1)', async () => {
     const value = { companyName: 'Acme' };
     await configService.set('branding', value, { scope: ConfigScope.ORGANIZATION, scopeId: 'org-123' }, 'user-1');
@@ -307,6 +606,28 @@ describeDatabases('the contract', (engine) => {
     await configService.set('pm_intervals', { lightDuty: 5000 }, global, 'ann');
     await configService.set('pm_intervals', { lightDuty: 6000 }, global, 'ann', comment);
     expect((await configService.getHistory('pm_intervals')).map((v) => v.comment)).toEqual([comment, null]);
+  });
+
+  it('asks for a critical change rather than making it (best practice 3)', async () => {
+    const newValue = { maintenanceApproval: 20000 };
+    const userId = 'manager-user';
+    await configService.set('approval_thresholds', { maintenanceApproval: 10000 }, global, 'admin');
+    const impact = await configService.analyzeImpact('approval_thresholds', newValue);
+    if (impact.impactLevel === ImpactLevel.CRITICAL) {
+      // Create approval request instead
+      await configService.requestChange({
+        key: 'approval_thresholds',
+        proposedValue: newValue,
+        scope: ConfigScope.GLOBAL,
+        requestedBy: userId,
+        justification: 'Higher limits',
+      });
+    } else {
+      await configService.set('approval_thresholds', newValue, global, userId);
+    }
+    expect(impact).toMatchObject({ requiresApproval: true, minimumApprovals: 2, rollbackPriority: 'immediate' });
+    expect(await configService.getPendingChanges()).toHaveLength(1);
+    expect(await configService.get('approval_thresholds')).toEqual({ maintenanceApproval: 10000 });
   });
 
   it('tags what a set returned (best practice 4)', async () => {

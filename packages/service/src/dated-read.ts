@@ -1,13 +1,19 @@
 /** Owns the reads of effective values: from memory where that is right and new enough, else from the database, each with its age. */
 import {
+  collectionOf,
   ConfigurationError,
+  deepFreeze,
+  gatherEntries,
+  isCollection,
   isConfigurationError,
   parseKey,
   parseScopeContext,
+  type Collection,
   type JsonValue,
   type ScopeContext,
   type ScopeRequest,
 } from '@strata/core';
+import { allows } from './access.ts';
 import type { Actor } from './actor.ts';
 import type { Answer } from './authorize.ts';
 import type { CacheEntry } from './cache.ts';
@@ -25,6 +31,8 @@ import {
   type ReadOptions,
 } from './read-age.ts';
 import { load, loadShared } from './read.ts';
+import { reveal } from './secrets/reveal.ts';
+import type { HeldSecret } from './secrets/vault.ts';
 import { isPermittedBefore, mayHave, mayServe, permittedKeys, refusal } from './read-access.ts';
 
 /** The effective value of a key; null when no layer gives one. */
@@ -37,17 +45,39 @@ export function get(
 ): Promise<JsonValue> {
   if (options !== undefined) return read(context, actor, key, scope, options).then(({ value }) => value);
   const cached = find(context, key, scope);
+  if (cached?.secret !== undefined) return revealHeld(context, actor, cached);
   if (cached !== undefined) {
     const answer = context.access.answerFor(actor, cached);
-    if (answer === true) return (cached.promise ??= Promise.resolve(cached.value));
-    if (answer !== undefined) return serveIf(answer, actor, cached);
+    if (answer === true) {
+      if (actor.service !== undefined) context.usage?.served(actor, cached);
+      return (cached.promise ??= Promise.resolve(cached.value));
+    }
+    if (answer !== undefined) return serveIf(context, answer, actor, cached);
+    context.cache?.takeBack(cached);
   }
-  return readMissing(context, actor, key, scope, {}).then(({ value }) => value);
+  return readAnew(context, actor, key, scope, {}).then(({ value }) => value);
 }
 
-async function serveIf(answer: Answer | Promise<Answer>, actor: Actor, cached: CacheEntry): Promise<JsonValue> {
+async function revealHeld(context: Context, actor: Actor, entry: CacheEntry): Promise<JsonValue> {
+  const { key, request, secret } = entry;
+  if (secret === undefined || !(await mayServe(context, actor, entry))) {
+    return (await readAnew(context, actor, key, request, {})).value;
+  }
+  return reveal(context, actor, key, request, secret);
+}
+
+async function serveIf(
+  { cache, usage }: Context,
+  answer: Answer | Promise<Answer>,
+  actor: Actor,
+  cached: CacheEntry,
+): Promise<JsonValue> {
   const settled = await answer;
-  if (settled === true) return cached.value;
+  if (settled === true) {
+    usage?.served(actor, cached);
+    return cached.value;
+  }
+  cache?.takeBack(cached);
   throw refusal(actor, cached, settled);
 }
 
@@ -59,8 +89,13 @@ export function peek(
   scope: ScopeContext | undefined,
 ): JsonValue | undefined {
   const cached = find(context, key, scope);
-  if (cached === undefined) return undefined;
-  return context.access.answerFor(actor, cached) === true ? cached.value : undefined;
+  if (cached === undefined || cached.secret !== undefined) return undefined;
+  if (context.access.answerFor(actor, cached) === true) {
+    context.usage?.served(actor, cached);
+    return cached.value;
+  }
+  context.cache?.takeBack(cached);
+  return undefined;
 }
 
 /** What may be served from memory: while the database is away, also what has outlived its time. */
@@ -77,8 +112,40 @@ export async function read(
   scope: ScopeContext | undefined,
   options: ReadOptions,
 ): Promise<DatedValue<JsonValue>> {
-  const { minRevision } = parseReadOptions(options);
-  return (await heldValue(context, actor, key, scope, minRevision)) ?? readMissing(context, actor, key, scope, options);
+  const limits = parseReadOptions(options);
+  const held = await heldValue(context, actor, key, scope, limits.minRevision);
+  if (held === undefined) return readAnew(context, actor, key, scope, options);
+  return held.secret === undefined ? held : disclosed(context, actor, key, parseScopeContext(scope), held, limits);
+}
+
+async function readAnew(
+  context: Context,
+  actor: Actor,
+  key: string,
+  scope: ScopeContext | undefined,
+  options: ReadOptions,
+): Promise<DatedValue<JsonValue>> {
+  const found = await readMissing(context, actor, key, scope, options);
+  if (found.secret === undefined) return found;
+  return disclosed(context, actor, key, parseScopeContext(scope), found, parseReadOptions(options));
+}
+
+/** What was found, its value masked where it has a secret. */
+interface Found extends DatedValue<JsonValue> {
+  readonly secret?: HeldSecret | undefined;
+}
+
+/** What was found as the reader asked for it: with its secrets, or masked. */
+async function disclosed(
+  context: Context,
+  actor: Actor,
+  key: string,
+  request: ScopeRequest,
+  { secret, ...found }: Found,
+  { secrets, why }: ReadLimits,
+): Promise<DatedValue<JsonValue>> {
+  if (secret === undefined || secrets === 'mask') return found;
+  return { ...found, value: await reveal(context, actor, key, request, secret, why) };
 }
 
 /** The effective values of several keys at one scope; what is not in memory is read in one query. */
@@ -95,15 +162,21 @@ export async function readBatch(
   if (!Array.isArray(keys))
     throw new ConfigurationError('invalid_argument', { argument: 'keys', problem: 'give a list' });
   const parsed = [...new Set(keys)].map(parseKey);
-  const found = new Map<string, DatedValue<JsonValue>>();
+  const found = new Map<string, Found>();
   for (const key of parsed) {
     const held = await heldValue(context, actor, key, request, limits.minRevision);
     if (held !== undefined) found.set(key, held);
+  }
+  for (const key of parsed.filter(isCollection)) {
+    found.set(key, await readCollection(context, actor, key, request, limits));
   }
   const missing = parsed.filter((key) => !found.has(key));
   if (missing.length > 0) {
     const read = await readAll(context, actor, missing, request, limits);
     for (const key of missing) found.set(key, await read(key));
+  }
+  for (const [key, one] of found) {
+    if (one.secret !== undefined) found.set(key, await disclosed(context, actor, key, request, one, limits));
   }
   return together(
     context,
@@ -112,7 +185,10 @@ export async function readBatch(
   );
 }
 
-/** The effective values of every key with a layer on the chain of a scope that the actor may read, by key; null where the layers leave nothing. */
+/**
+ * The effective values of every key with a layer on the chain of a scope that the actor may read, by key; null where the layers leave
+ * nothing. The entries of a collection stand together under its key. Secrets that he may not read are masked.
+ */
 export async function readEvery(
   context: Context,
   actor: Actor,
@@ -126,8 +202,72 @@ export async function readEvery(
   const loaded = await loadPermitted(context, actor, undefined, request, limits, isChecked, () =>
     load(context, undefined, request),
   );
-  const keys = await permittedKeys(context, actor, [...loaded.values.keys()].sort(), loaded);
-  return { values: new Map(keys.map((key) => [key, loaded.values.get(key) ?? null])), ...ageOfLoaded(loaded) };
+  const keys = await permittedKeys(context, actor, [...loaded.values.keys()], loaded);
+  const values = new Map<string, JsonValue>();
+  const told =
+    limits.secrets === 'mask' ? loaded : await revealPermitted(context, actor, keys, request, loaded, limits);
+  for (const key of new Set(keys.map((one) => collectionOf(one) ?? one).sort())) {
+    values.set(key, isCollection(key) ? gathered(key, keys, told) : (told.values.get(key) ?? null));
+  }
+  countReads(context, actor, keys, request, loaded);
+  return { values, ...ageOfLoaded(loaded) };
+}
+
+/** Counts a read of each of some keys. */
+function countReads(
+  { usage }: Context,
+  actor: Actor,
+  keys: readonly string[],
+  request: ScopeRequest,
+  { values }: Loaded,
+): void {
+  for (const key of keys) usage?.read(actor, key, request, values.get(key) ?? null);
+}
+
+/** The effective entries of a collection that the actor may read, by name; null where there is none. It is always read. */
+async function readCollection(
+  context: Context,
+  actor: Actor,
+  collection: Collection,
+  request: ScopeRequest,
+  limits: ReadLimits,
+): Promise<DatedValue<JsonValue>> {
+  const isChecked = await isPermittedBefore(context, actor, undefined, request);
+  const loaded = await loadPermitted(context, actor, undefined, request, limits, isChecked, () =>
+    load(context, { within: collection }, request),
+  );
+  const keys = await permittedKeys(context, actor, [...loaded.values.keys()], loaded);
+  countReads(context, actor, keys, request, loaded);
+  const told =
+    limits.secrets === 'mask' ? loaded : await revealPermitted(context, actor, keys, request, loaded, limits);
+  return { value: gathered(collection, keys, told), ...ageOfLoaded(loaded) };
+}
+
+/** Puts secrets in the place of their masks that the actor may read. */
+async function revealPermitted(
+  context: Context,
+  actor: Actor,
+  keys: readonly string[],
+  request: ScopeRequest,
+  loaded: Loaded,
+  { why }: ReadLimits,
+): Promise<Pick<Loaded, 'values'>> {
+  if (loaded.secrets.size === 0) return loaded;
+  const values = new Map(loaded.values);
+  for (const key of keys) {
+    const secret = loaded.secrets.get(key);
+    if (secret === undefined || !(await allows(context, actor, 'read-sensitive', { ...request, key }))) continue;
+    values.set(key, await reveal(context, actor, key, request, secret, why));
+  }
+  return { values };
+}
+
+function gathered(collection: Collection, keys: readonly string[], { values }: Pick<Loaded, 'values'>): JsonValue {
+  const entries = keys
+    .filter((key) => collectionOf(key) === collection && (values.get(key) ?? null) !== null)
+    .sort()
+    .map((key) => [key, values.get(key) ?? null] as const);
+  return entries.length === 0 ? null : deepFreeze(gatherEntries(entries));
 }
 
 /** Several ages as one: the revision of the newest, so that it can be passed on, and the age of the oldest. */
@@ -149,16 +289,26 @@ async function readAll(
   keys: readonly string[],
   request: ScopeRequest,
   limits: ReadLimits,
-): Promise<(key: string) => DatedValue<JsonValue> | Promise<DatedValue<JsonValue>>> {
+): Promise<(key: string) => Found | Promise<Found>> {
   const isChecked = await isPermittedBefore(context, actor, keys, request);
   try {
     const loaded = await loadPermitted(context, actor, keys, request, limits, isChecked, () =>
       loadFrom(context, keys, request, limits),
     );
-    return (key) => ({ value: loaded.values.get(key) ?? null, ...ageOfLoaded(loaded) });
+    return (key) => loadedValue(context, actor, key, request, loaded);
   } catch (error) {
-    return (key) => outlivedValue(context, isChecked ? undefined : actor, key, request, limits, error);
+    return (key) => outlivedValue(context, actor, isChecked, key, request, limits, error);
   }
+}
+
+function foundIn(loaded: Loaded, key: string): Found {
+  const secret = loaded.secrets.get(key);
+  const found = { value: loaded.values.get(key) ?? null, ...ageOfLoaded(loaded) };
+  return secret === undefined ? found : { ...found, secret };
+}
+
+function foundInMemory({ value, secret }: CacheEntry, age: ReadAge): Found {
+  return secret === undefined ? { value, ...age } : { value, secret, ...age };
 }
 
 /** What memory holds of a key, if it may be served and is of `minRevision` or later. */
@@ -168,36 +318,56 @@ async function heldValue(
   key: string,
   scope: ScopeContext | undefined,
   minRevision: number,
-): Promise<DatedValue<JsonValue> | undefined> {
+): Promise<Found | undefined> {
   const entry = find(context, key, scope);
   if (entry === undefined) return undefined;
   const age = ageOfHeld(context, entry.revision);
-  if (age.revision < minRevision || !(await mayServe(context, actor, entry))) return undefined;
-  return { value: entry.value, ...age };
+  if (!(await serves(context, entry, age.revision >= minRevision && mayServe(context, actor, entry)))) return undefined;
+  context.usage?.served(actor, entry);
+  return foundInMemory(entry, age);
+}
+
+/** Whether something that was found may be served; what may not is not counted as read. */
+async function serves({ cache }: Context, entry: CacheEntry, may: boolean | Promise<boolean>): Promise<boolean> {
+  let isServed = false;
+  try {
+    return (isServed = await may);
+  } finally {
+    if (!isServed) cache?.takeBack(entry);
+  }
+}
+
+/** A value that was loaded for a read, with its age. */
+function loadedValue(context: Context, actor: Actor, key: string, request: ScopeRequest, loaded: Loaded): Found {
+  const found = foundIn(loaded, key);
+  context.usage?.read(actor, key, request, found.value);
+  return found;
 }
 
 /**
  * What memory holds of a key although its time has passed, since the database is away.
- * @param actor who has to be permitted to read it; absent where that was found before.
+ * @param isChecked whether the actor was found to be permitted already.
  * @throws what was not an outage, or left nothing to serve.
  */
 async function outlivedValue(
   context: Context,
-  actor: Actor | undefined,
+  actor: Actor,
+  isChecked: boolean,
   key: string,
   request: ScopeRequest,
   { minRevision }: ReadLimits,
   error: unknown,
-): Promise<DatedValue<JsonValue>> {
+): Promise<Found> {
   if (!isConfigurationError(error, 'unavailable')) throw error;
   // The feed finds out whether the database is away for everyone.
   if (context.feed.outage === undefined) context.feed.wake();
   const entry = context.cache?.findOutlived(key, request);
   if (entry === undefined) throw error;
   const age = ageOfHeld(context, entry.revision, true);
-  if (age.revision < minRevision) throw error;
-  if (actor !== undefined && !(await mayServe(context, actor, entry))) throw error;
-  return { value: entry.value, ...age };
+  const may = age.revision >= minRevision && (isChecked || mayServe(context, actor, entry));
+  if (!(await serves(context, entry, may))) throw error;
+  context.usage?.served(actor, entry);
+  return foundInMemory(entry, age);
 }
 
 /** Reads what is not in memory, or not new enough there. */
@@ -207,19 +377,20 @@ async function readMissing(
   key: string,
   scope: ScopeContext | undefined,
   options: ReadOptions,
-): Promise<DatedValue<JsonValue>> {
+): Promise<Found> {
   begin(context);
   const parsed = parseKey(key);
   const request = parseScopeContext(scope);
   const limits = parseReadOptions(options);
+  if (isCollection(parsed)) return readCollection(context, actor, parsed, request, limits);
   const isChecked = await isPermittedBefore(context, actor, [parsed], request);
   try {
     const loaded = await loadPermitted(context, actor, [parsed], request, limits, isChecked, () =>
       loadTogether(context, parsed, request, limits),
     );
-    return { value: loaded.values.get(parsed) ?? null, ...ageOfLoaded(loaded) };
+    return loadedValue(context, actor, parsed, request, loaded);
   } catch (error) {
-    return outlivedValue(context, isChecked ? undefined : actor, parsed, request, limits, error);
+    return outlivedValue(context, actor, isChecked, parsed, request, limits, error);
   }
 }
 
@@ -287,11 +458,12 @@ async function loadTogether(context: Context, key: string, request: ScopeRequest
   if (before !== undefined) {
     const { since } = await before;
     // What it brought may be older than a write that was made before this call: then it is not in the cache.
-    const entry = cache.find(key, request);
+    const entry = cache.look(key, request);
     const revision = Math.max(entry?.revision ?? 0, context.feed.revision ?? 0);
     if (entry !== undefined && revision >= limits.minRevision) {
-      const { authority } = entry;
-      return { values: new Map([[key, entry.value]]), revision, since, authority, progress: undefined };
+      const { authority, secret } = entry;
+      const secrets = new Map(secret === undefined ? [] : [[key, secret]]);
+      return { values: new Map([[key, entry.value]]), secrets, revision, since, authority, progress: undefined };
     }
   }
   const flight = flights.get(name);

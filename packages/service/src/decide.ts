@@ -2,25 +2,31 @@
 import type { Decision, Intent, Outcome, ValueChange } from './intent.ts';
 import { effectiveValue } from './effective-value.ts';
 import {
-  changeLevel,
   ConfigurationError,
   formatAddress,
   formatPath,
   formatScope,
-  jsonText,
+  isConfigurationError,
+  joinPaths,
+  maskSecrets,
   sameJson,
   sameScope,
+  secretPaths,
   shortVersion,
   touches,
   type ImpactLevel,
   type JsonValue,
   type Lock,
+  type Path,
   type ScopeRef,
 } from '@strata/core';
 import { describeLayers, findNewlyBroken } from './below.ts';
 import type { Context } from './context.ts';
-import { ApprovalNeeded, requirementOf } from './gate.ts';
-import { hashVersion } from './digest.ts';
+import { checkFlagName, checkReferences } from './flag-check.ts';
+import { ApprovalNeeded, levelOf, requirementOf } from './gate.ts';
+import { digestOf, hashVersion } from './digest.ts';
+import { isKeyed } from './secrets/with-secrets.ts';
+import { SecretsNeeded } from './secrets/vault.ts';
 import type { HeadView } from './heads.ts';
 import type { Rule, Rules } from './rules.ts';
 import type { Head } from './store/settings.ts';
@@ -56,10 +62,13 @@ export async function decide(
   intent: Intent,
 ): Promise<{ decision: Decision; after: HeadView }> {
   const after = view.fork();
-  const outcomes = intent.changes.map((change) => decideChange(context.environment, view, after, intent, change));
+  const outcomes = intent.changes.map((change) => decideChange(context, view, after, intent, change));
   const written = intent.changes.filter((_, index) => outcomes[index]?.kind === 'version');
   checkEffective(after, written);
-  const { broken, quiet } = await findNewlyBroken(context, view, after, written);
+  const below = await findNewlyBroken(context, view, after, written);
+  const references = await checkReferences(context, view, after, written);
+  const broken = [...below.broken, ...references.broken];
+  const quiet = new Map([...below.quiet, ...references.quiet]);
   if (broken.length > 0 && !intent.force) {
     throw new ConfigurationError('would_break', { layers: describeLayers(broken), broken });
   }
@@ -68,27 +77,43 @@ export async function decide(
   return { decision: { outcomes, seen: seenBy(view, intent.changes), quiet, broken, requires }, after };
 }
 
-function decideChange(
-  environment: string,
+/** Everything that the changes themselves would be refused for, decided on one by one; layers below and approvals left out. */
+export function refusalsOf(
   view: HeadView,
   after: HeadView,
-  intent: Intent,
-  change: ValueChange,
-): Outcome {
+  changes: readonly ValueChange[],
+): readonly ConfigurationError[] {
+  const checks = changes.flatMap((change): (() => void)[] => [
+    () => checkExpectation(change, view.head(change)),
+    () => checkFlagName(view, change),
+    () => checkRule(view.rules.byKey.get(change.key), change),
+    () => checkLocks(view, change),
+    () => checkEffective(after, [change]),
+  ]);
+  const refusals = new Map<string, ConfigurationError>();
+  for (const check of checks) {
+    try {
+      check();
+    } catch (error) {
+      if (!isConfigurationError(error)) throw error;
+      refusals.set(error.message, error);
+    }
+  }
+  return [...refusals.values()];
+}
+
+function decideChange(context: Context, view: HeadView, after: HeadView, intent: Intent, change: ValueChange): Outcome {
   const head = view.head(change);
   checkExpectation(change, head);
   if (change.value === undefined && head?.value === undefined) return decideAbsent(change, head);
   if (head !== undefined && isSame(change, head)) return { kind: 'unchanged', head };
   const rule = view.rules.byKey.get(change.key);
+  checkFlagName(view, change);
   checkRule(rule, change);
   checkLocks(view, change);
-  const version = newVersion(
-    environment,
-    intent.commit,
-    change,
-    head,
-    changeLevel(rule?.definition.baseImpact ?? 'low', change.scope),
-  );
+  const secrets = secretsOf(context, rule, intent, change);
+  const level = levelOf(view.rules, change.key, change);
+  const version = newVersion(context, intent.commit, change, head, level, secrets);
   after.set({
     key: change.key,
     scope: change.scope,
@@ -96,9 +121,23 @@ function decideChange(
     hash: version.hash,
     revision: Number.MAX_SAFE_INTEGER,
     value: change.value,
+    secrets,
     expiresAt: change.expiresAt,
   });
-  return { kind: 'version', version, value: change.value };
+  return { kind: 'version', version, value: change.value, secrets };
+}
+
+/** Where a change has secrets: by its definition, and by where its value comes from. @throws SecretsNeeded to have what they take. */
+function secretsOf(
+  { vault }: Context,
+  rule: Rule | undefined,
+  { commit }: Intent,
+  { value, secrets = [] }: ValueChange,
+): readonly Path[] {
+  if (value === undefined || (rule?.sensitive !== true && secrets.length === 0)) return [];
+  const paths = joinPaths(value, secretPaths(rule?.definition, value), secrets);
+  if (paths.length > 0 && !(vault.canSeal && isKeyed(commit.requestDigest))) throw new SecretsNeeded();
+  return paths;
 }
 
 function decideAbsent(change: ValueChange, head: Head | undefined): Outcome {
@@ -114,6 +153,7 @@ function isSame(change: ValueChange, head: Head): boolean {
   return (
     change.value !== undefined &&
     head.value !== undefined &&
+    head.fault === undefined &&
     change.expiresAt?.getTime() === head.expiresAt?.getTime() &&
     sameJson(change.value, head.value)
   );
@@ -128,14 +168,13 @@ function checkExpectation({ expected, ...address }: ValueChange, head: Head | un
     expected: expected.text,
     current: current === null ? 'no value' : shortVersion(current),
     currentVersion: current === null ? null : shortVersion(current),
-    currentValue: head?.value ?? null,
+    currentValue: head?.value === undefined ? null : maskSecrets(head.value, head.secrets),
   });
 }
 
 function checkRule(rule: Rule | undefined, { key, scope, value }: ValueChange): void {
   if (rule === undefined) return;
   const { definition, validator } = rule;
-  if (rule.sensitive && value !== undefined) throw new ConfigurationError('encryption_unavailable', { key });
   if (!validator.enforcedHere && definition.withoutCode !== 'accept') {
     throw new ConfigurationError('schema_code_missing', { key });
   }
@@ -194,11 +233,12 @@ function checkEffective(after: HeadView, changes: readonly ValueChange[]): void 
 }
 
 function newVersion(
-  environment: string,
+  { environment, vault }: Context,
   commit: NewCommit,
   change: ValueChange,
   head: Head | undefined,
   impactLevel: ImpactLevel,
+  secrets: readonly Path[],
 ): Omit<NewVersion, 'commit'> {
   const { key, scope, scopeId, value, rollbackFrom, expiresAt } = change;
   const operation = value === undefined ? 'delete' : rollbackFrom === undefined ? 'set' : 'rollback';
@@ -213,12 +253,17 @@ function newVersion(
     comment: commit.comment,
     commit: commit.id,
   } as const;
+  const valueDigest = value === undefined ? null : secrets.length === 0 ? digestOf(value) : vault.digestOf(value);
+  const hash = hashVersion({ ...named, valueDigest });
+  const stored =
+    value === undefined || secrets.length === 0 ? value : vault.seal(value, secrets, { ...address, version: hash });
   return {
     ...address,
-    hash: hashVersion(named, value),
+    hash,
     parent,
     operation,
-    value: value === undefined ? null : jsonText(value),
+    // The limit is of what the caller gave, which was checked; sealed it is longer.
+    value: stored === undefined ? null : JSON.stringify(stored),
     rollbackFrom: rollbackFrom ?? null,
     impactLevel,
     expiresAt: expiresAt ?? null,

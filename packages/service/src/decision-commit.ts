@@ -47,6 +47,8 @@ export function commitDecision<T>(context: Context, decide: Decide<T>): Promise<
     const patience = deadlineIn(cutIsPassingMs);
     for (let tries = 1; ; tries += 1) {
       try {
+        // What it records is authenticated with keys that are looked for before.
+        await context.audit.keys.load();
         return await tryOnce(context, decide);
       } catch (error) {
         refuseUnlessPassing(error, tries, patience);
@@ -76,7 +78,8 @@ async function tryOnce<T>(context: Context, decide: Decide<T>): Promise<T> {
       const progress = await readProgress(sql);
       const plan = await decide(progress, inTransaction(context, sql));
       if ('done' in plan) return plan;
-      const by = await runWriteStep(sql, plan.step ?? stepOf(context, progress, plan));
+      const step = plan.step ?? stepOf(context, progress, plan);
+      const by = await runWriteStep(sql, step, context.audit.keys.stamp());
       const result = await plan.store(sql, { revision: by.baseRevision + 1, at: by.committedAt });
       written = { plan, by, result };
       return undefined;
@@ -93,7 +96,7 @@ async function tryOnce<T>(context: Context, decide: Decide<T>): Promise<T> {
 }
 
 /** The same context for what happens in the transaction of `sql`. */
-function inTransaction(context: Context, sql: Sql): Context {
+export function inTransaction(context: Context, sql: Sql): Context {
   const { db } = context;
   return {
     ...context,

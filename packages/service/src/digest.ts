@@ -13,6 +13,6 @@ export function digestOf(value: JsonValue): string {
 }
 
 /** The full hash that names a version. */
-export function hashVersion(content: Omit<VersionContent, 'valueDigest'>, value: JsonValue | undefined): string {
-  return sha256(versionText({ ...content, valueDigest: value === undefined ? null : digestOf(value) }));
+export function hashVersion(content: VersionContent): string {
+  return sha256(versionText(content));
 }

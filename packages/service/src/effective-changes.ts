@@ -1,5 +1,6 @@
 /** Owns what a commit changed for one scope: its effective values before and after, wherever on its chain the change was made. */
 import {
+  maskSecrets,
   resolveChain,
   sameJson,
   sameScope,
@@ -15,8 +16,10 @@ import { authorOf, toEvent, type KeyFilter } from './change-view.ts';
 import type { Context } from './context.ts';
 import { readableEffective } from './feed-access.ts';
 import { addressName } from './heads.ts';
-import { effective } from './read.ts';
+import { effectiveOpened } from './read.ts';
 import type { Rules } from './rules.ts';
+import { openLayer } from './secrets/stored-secrets.ts';
+import type { Opened } from './secrets/vault.ts';
 import type { ChangedLayer, FeedRecord } from './store/feed.ts';
 import { readLinks } from './store/scopes.ts';
 import { readScopeAt, readVersionsAt } from './store/versions.ts';
@@ -27,8 +30,8 @@ interface Basis {
   readonly rules: Rules;
 }
 
-/** The layers of some keys, by address; undefined where one is absent. */
-type Layers = ReadonlyMap<string, JsonValue | undefined>;
+/** The layers of some keys with their secrets opened, by address; undefined where one is absent. */
+type Layers = ReadonlyMap<string, Opened | undefined>;
 
 /** Follows the effective values of one scope from commit to commit. What does not concern the scope takes no query. */
 export class EffectiveView {
@@ -110,15 +113,22 @@ export class EffectiveView {
       ...after.chain.filter((scope) => !before.chain.some((one) => sameScope(one, scope))),
     ];
     const now = await this.#layersAt(keys, scopes, record.revision);
-    const earlier = new Map([
-      ...now,
-      ...record.layers.map((layer) => [addressName(layer), layer.values?.before] as const),
-    ]);
+    const earlier = new Map(now);
+    for (const layer of record.layers) {
+      if (keys.includes(layer.key)) earlier.set(addressName(layer), await this.#layerBefore(layer));
+    }
     return keys.flatMap((key) => {
-      const oldValue = valueOf(key, earlier, before);
-      const newValue = valueOf(key, now, after);
-      return sameJson(oldValue, newValue) ? [] : [this.#change(record, key, oldValue, newValue, after.chain)];
+      const [was, is] = [valueOf(key, earlier, before), valueOf(key, now, after)];
+      if (sameJson(was.value, is.value)) return [];
+      const [oldValue, newValue] = [was, is].map(({ value, secrets }) => maskSecrets(value, secrets));
+      return [this.#change(record, key, oldValue ?? null, newValue ?? null, after.chain)];
     });
+  }
+
+  async #layerBefore({ values, ...at }: ChangedLayer): Promise<Opened | undefined> {
+    const { vault, db } = this.#context;
+    if (values?.before === undefined) return undefined;
+    return vault.open(db, values.before, { ...at, version: values.parent ?? '' });
   }
 
   async #keysIn({ operation, about, layers, revision }: FeedRecord, before: Basis, after: Basis): Promise<string[]> {
@@ -141,12 +151,12 @@ export class EffectiveView {
     if (keys.length === 0) return new Map();
     const addresses = keys.flatMap((key) => scopes.map(({ scope, scopeId }): Address => ({ key, scope, scopeId })));
     const versions = await readVersionsAt(this.#context.db, this.#context.environment, addresses, revision);
-    return new Map(
-      versions.map(({ key, scope, scopeId, deleted, value }) => [
-        addressName({ key, scope, scopeId: scopeId ?? '' }),
-        deleted ? undefined : value,
-      ]),
-    );
+    const layers = new Map<string, Opened | undefined>();
+    for (const version of versions) {
+      const { key, scope, scopeId } = version;
+      layers.set(addressName({ key, scope, scopeId: scopeId ?? '' }), await openLayer(this.#context, version));
+    }
+    return layers;
   }
 
   #change(
@@ -180,7 +190,7 @@ function nearest({ layers }: FeedRecord, key: string, chain: readonly ScopeRef[]
     .flatMap((scope) => layers.find((layer) => layer.key === key && sameScope(layer, scope)) ?? [])[0];
 }
 
-function valueOf(key: string, layers: Layers, { chain, rules }: Basis): JsonValue {
-  const onChain = chain.map(({ scope, scopeId }) => ({ value: layers.get(addressName({ key, scope, scopeId })) }));
-  return effective(onChain, rules.byKey.get(key));
+function valueOf(key: string, layers: Layers, { chain, rules }: Basis): Opened {
+  const onChain = chain.map(({ scope, scopeId }) => layers.get(addressName({ key, scope, scopeId })));
+  return effectiveOpened(onChain, rules.byKey.get(key));
 }

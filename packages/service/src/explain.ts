@@ -5,11 +5,13 @@ import {
   explainLayers,
   formatPath,
   isWithin,
+  joinPaths,
   leavesOf,
   parseKey,
   parseScopeContext,
   resolveChain,
   sameScope,
+  secretPaths,
   shortVersion,
   valueAt,
   type ConfigScope,
@@ -25,6 +27,8 @@ import type { Actor } from './actor.ts';
 import { attributeParts, type AttributedPart } from './blame.ts';
 import { begin, type Context } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
+import { openLayer } from './secrets/stored-secrets.ts';
+import { maskMarks, type Opened } from './secrets/vault.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLinks } from './store/scopes.ts';
 import { readLayers } from './store/layers.ts';
@@ -123,7 +127,7 @@ export async function explain(
     scopeId: shownId(request),
     revision: state.revision,
     chain: state.chain.map((at) => ({ scope: at.scope, scopeId: shownId(at) })),
-    value: value ?? null,
+    value: maskMarks(value ?? null),
     leaves: [...leaves, ...defaults],
   };
 }
@@ -138,10 +142,13 @@ async function stateNow(context: Context, key: string, request: ScopeRequest): P
     const rules = await context.ruleBook.at(context.db, read);
     if (rules.revision !== read.rulesRevision) continue;
     const chain = resolveChain(request, read.links);
-    const layers = chain.flatMap((at) => {
+    const layers: Layer[] = [];
+    for (const at of chain) {
       const head = read.heads.find((one) => sameScope(one, at));
-      return head?.value === undefined ? [] : [{ value: head.value, origin: { at, version: shortVersion(head.hash) } }];
-    });
+      if (head?.value === undefined) continue;
+      const opened = await context.vault.open(context.db, head.value, { ...head, version: head.hash });
+      layers.push({ value: marked(context, rules, key, opened), origin: { at, version: shortVersion(head.hash) } });
+    }
     return { revision: read.revision, chain, layers, rules };
   }
 }
@@ -153,12 +160,21 @@ async function stateAt(context: Context, key: string, request: ScopeRequest, rev
   const chain = resolveChain(request, await readLinks(db, environment, asked, revision));
   const addresses = chain.map(({ scope, scopeId }) => ({ key, scope, scopeId }));
   const versions = await readVersionsAt(db, environment, addresses, revision);
-  const layers = chain.flatMap((at) => {
+  const rules = await context.ruleBook.load(db, revision);
+  const layers: Layer[] = [];
+  for (const at of chain) {
     const version = versions.find((one) => sameScope({ scope: one.scope, scopeId: one.scopeId ?? '' }, at));
-    if (version === undefined || version.deleted) return [];
-    return [{ value: version.value, origin: { at, version: version.version } }];
-  });
-  return { revision, chain, layers, rules: await context.ruleBook.load(db, revision) };
+    const opened = version === undefined ? undefined : await openLayer(context, version);
+    if (version === undefined || opened === undefined) continue;
+    layers.push({ value: marked(context, rules, key, opened), origin: { at, version: version.version } });
+  }
+  return { revision, chain, layers, rules };
+}
+
+/** A layer with marks in the place of its secrets: a secret object is one leaf, whose parts are not told. */
+function marked({ vault }: Context, rules: Rules, key: string, { value, secrets }: Opened): JsonValue {
+  const defined = secretPaths(rules.byKey.get(key)?.definition, value);
+  return vault.comparable({ value, secrets: joinPaths(value, defined, secrets) });
 }
 
 type Authors = ReadonlyMap<string, readonly AttributedPart[]>;
@@ -188,7 +204,7 @@ function explainLeaf(
   const author = authors.get(scopeName(leaf.origin.at))?.find((one) => formatPath(one.path) === path)?.version;
   return {
     path,
-    value: leaf.value,
+    value: maskMarks(leaf.value),
     scope: leaf.origin.at.scope,
     scopeId: shownId(leaf.origin.at),
     version: author?.version ?? (isTold(leaf.origin) ? leaf.origin.version : null),
@@ -202,7 +218,7 @@ function explainLeaf(
         scope: origin.at.scope,
         scopeId: shownId(origin.at),
         version: origin.version,
-        value,
+        value: maskMarks(value),
       })),
   };
 }

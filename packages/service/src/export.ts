@@ -1,57 +1,50 @@
-/** Owns the export of a scope's own layers as a document. */
-import { canonicalJson, ConfigurationError, parseScope, type ScopeInput } from '@strata/core';
-import { requirePermission, type Place } from './access.ts';
+/** Owns the export of values as a document. */
+import type { DocumentFormat, ScopeInput } from '@strata/core';
 import type { Actor } from './actor.ts';
+import { recordAlone } from './audit/record.ts';
 import { begin, type Context } from './context.ts';
-import { sha256 } from './digest.ts';
-import { readLayersOfScope } from './store/settings.ts';
-import { readVersions } from './store/versions.ts';
-import { filterPermitted } from './visibility.ts';
+import { parseSelection, type ExportOptions } from './export-selection.ts';
+import { exportedSettings } from './export-settings.ts';
+import { exportText } from './export-text.ts';
+
+/** What `exportStream` takes besides the scope. */
+export interface ExportStreamOptions extends ExportOptions {
+  /** Default: `json`. */
+  readonly format?: DocumentFormat;
+}
 
 /**
- * The layers of one scope as JSON text: each with its value, version, author, time and comment, by key. The same state gives the
- * same bytes; `checksum` is the SHA-256 of the canonical JSON of everything else. Inherited values are never in it, nor are keys that the actor may not
- * export or not read.
- * @throws ConfigurationError `not_permitted`.
+ * The layers of a scope as one text. The same state gives the same bytes; `checksum` is the SHA-256 of the canonical JSON of everything else.
+ * Keys that the actor may not export or not read are never in it.
+ * @throws ConfigurationError `not_permitted`, `invalid_argument`.
  */
-export async function exportConfig(context: Context, actor: Actor, scope: ScopeInput, format: string): Promise<string> {
-  begin(context);
-  if (format !== 'json') {
-    throw new ConfigurationError('invalid_argument', {
-      argument: 'format',
-      problem: `${JSON.stringify(format)} is not json`,
-    });
+export async function exportConfig(
+  context: Context,
+  actor: Actor,
+  scope: ScopeInput,
+  format: string,
+  options: ExportOptions,
+): Promise<string> {
+  const parts: string[] = [];
+  for await (const part of exportStream(context, actor, scope, { ...options, format: format as DocumentFormat })) {
+    parts.push(part);
   }
-  const at = parseScope(scope);
-  await requirePermission(context, actor, 'export', at, 'list');
-  const stored = await readLayersOfScope(context.db, context.environment, at.scope, at.scopeId);
-  const toPlace = ({ key }: { readonly key: string }): Place => ({ ...at, key });
-  const exported = await filterPermitted(context, actor, 'export', stored, toPlace);
-  const heads = await filterPermitted(context, actor, 'read', exported, toPlace);
-  const versions = new Map(
-    (
-      await readVersions(
-        context.db,
-        heads.map((head) => head.hash),
-      )
-    ).map((version) => [version.hash, version]),
-  );
-  const settings = heads.map((head) => {
-    const version = versions.get(head.hash);
-    if (version === undefined) throw new Error(`configuration_versions has no ${head.hash}; restore it from a backup`);
-    const { key, scope: level, scopeId, value, changedBy, comment, expiresAt } = version;
-    const told = {
-      key,
-      scope: level,
-      scopeId,
-      value,
-      version: version.version,
-      changedBy,
-      changedAt: version.changedAt.toISOString(),
-      comment,
-    };
-    return expiresAt === undefined ? told : { ...told, expiresAt: expiresAt.toISOString() };
-  });
-  const document = { format: 'strata-export', formatVersion: 1, environment: context.environment, settings };
-  return `${JSON.stringify({ ...document, checksum: sha256(canonicalJson(document)) }, null, 2)}\n`;
+  return parts.join('');
+}
+
+/** The same in pieces, for documents that are large. It is of one revision, however long it takes and whatever is written meanwhile. */
+export async function* exportStream(
+  context: Context,
+  actor: Actor,
+  scope: ScopeInput,
+  { format = 'json', ...options }: ExportStreamOptions,
+): AsyncGenerator<string, void, undefined> {
+  begin(context);
+  const selection = await parseSelection(context, actor, scope, format, options);
+  const { revision, subtree, values } = selection;
+  const about = { scope: selection.scope, scopeId: selection.scopeId };
+  const metadata = { format, revision, values, subtree };
+  // Before anything is handed out: what was exported stands in the log, whatever becomes of the connection.
+  await recordAlone(context, [{ operation: 'export', about, actor, success: true, metadata }]);
+  yield* exportText(context.environment, selection, exportedSettings(context, actor, selection));
 }

@@ -1,8 +1,8 @@
 /** Owns which changes of the feed an actor is told of: each is asked about when it is told. */
 import { sameScope, type ConfigChange, type FeedCommit, type ScopeRef, type ScopeRequest } from '@strata/core';
-import { answerAlong, answerOn, type Place } from './access.ts';
+import { answerAlong, answerOn, notPermitted, type Place } from './access.ts';
 import type { Actor } from './actor.ts';
-import type { Answer } from './authorize.ts';
+import { isFault, type Answer } from './authorize.ts';
 import { toEvent } from './change-view.ts';
 import type { Context } from './context.ts';
 import type { FeedRecord } from './store/feed.ts';
@@ -34,7 +34,11 @@ export async function readableEffective(
 ): Promise<readonly ConfigChange[]> {
   const { access } = context;
   if (access.isOpen || changes.length === 0) return changes;
-  const isAllowed = async (answer: Promise<Answer>): Promise<boolean> => (await answer) === true;
+  const isAllowed = async (asked: Promise<Answer>): Promise<boolean> => {
+    const answer = await asked;
+    if (answer !== true && isFault(answer)) context.report(notPermitted(actor, 'read', request, answer));
+    return answer === true;
+  };
   const isMoved = before.length !== after.length || before.some((scope) => !after.some((one) => sameScope(one, scope)));
   const readable: ConfigChange[] = [];
   for (const change of changes) {

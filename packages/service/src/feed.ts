@@ -199,8 +199,9 @@ export class Feed {
 
   /** Follows all commits there are. */
   async #catchUp(): Promise<void> {
-    const { access, cache, history, revisions } = this.#context();
-    for (let skipped = 0; cache !== undefined || this.#readers.size > 0 || revisions.isAwaited;) {
+    const { access, cache, flags, history, revisions } = this.#context();
+    const isFollowed = (): boolean => cache !== undefined || flags.isLoaded || this.#readers.size > 0;
+    for (let skipped = 0; isFollowed() || revisions.isAwaited;) {
       const from = this.#cursor;
       if (from === undefined) return;
       const began = performance.now();
@@ -226,6 +227,7 @@ export class Feed {
         this.#beginHistory(page.tip);
         access.changed(page.tip.revision);
         cache?.everythingChanged(page.tip.revision);
+        flags.everythingChanged(page.tip.revision);
         skipped = 0;
       }
     }
@@ -255,19 +257,21 @@ export class Feed {
 
   /** Goes on from the end of a store that no longer has what came after the cursor; one that was reset is another store altogether. */
   #restart(tip: Cursor, loss: Loss): void {
-    const { access, cache, chains, ruleBook, memory } = this.#context();
+    const { access, cache, chains, flags, ruleBook, memory } = this.#context();
     this.#moveTo(tip);
     this.#log.begin(tip.revision);
     this.#beginHistory(tip);
     if (loss === 'compacted') {
       access.changed(tip.revision);
       cache?.everythingChanged(tip.revision);
+      flags.everythingChanged(tip.revision);
       return;
     }
     this.#epoch += 1;
     access.reset(tip.revision);
     cache?.reset(tip.revision);
     chains.reset();
+    flags.reset();
     ruleBook.reset();
     memory.clear();
   }
@@ -283,7 +287,8 @@ export class Feed {
 
   /**
    * Reads the commits after a revision for a reader that is behind the log; readers that ask for the same at once share the query.
-   * The cache learns of them before the reader does, so that a reader who then reads a value reads that one or a later one.
+   * The cache and the flags learn of them before the reader does, so that a reader who then reads a value or evaluates a flag finds that one
+   * or a later one.
    */
   readBehind(revision: number): Promise<FeedPage> {
     let page = this.#pages.get(revision);
@@ -298,6 +303,7 @@ export class Feed {
     const context = this.#context();
     const page = await readFeedPage(context.db, context.environment, after, size, withValues);
     for (const record of page.records) note(context, record);
+    await context.flags.catchUp();
     return page;
   }
 
@@ -318,10 +324,12 @@ export function lossOf({ tip, base, records }: FeedPage, { revision, commit }: C
   return records.every((record, index) => record.revision === revision + 1 + index) ? undefined : 'compacted';
 }
 
-function note({ access, cache, environment: own }: Context, record: FeedRecord): void {
+function note({ access, cache, flags, environment: own }: Context, record: FeedRecord): void {
   const { operation, environment, about, revision } = record;
   if (environment !== own) return;
   if (operation === 'role' || operation === 'binding') access.changed(revision);
+  for (const { key } of record.layers) flags.layerChanged(key, revision);
+  if (operation === 'scope' || operation === 'scope-removal') flags.parents.changed();
   if (cache === undefined) return;
   for (const { key, scope, scopeId } of record.layers) cache.layerChanged(key, { scope, scopeId }, revision);
   if (operation === 'schema' && about.key !== null) cache.definitionChanged(about.key, revision);

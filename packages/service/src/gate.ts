@@ -16,7 +16,7 @@ import type { AccessRules } from './access-control.ts';
 import type { Actor } from './actor.ts';
 import { digestOf } from './digest.ts';
 import type { HeadView } from './heads.ts';
-import type { Rules } from './rules.ts';
+import { baseImpactOf, type Rules } from './rules.ts';
 
 /** Says inside the service that a change is in order, and needs approvals. Callers are told by `ApprovalRequiredError`. */
 export class ApprovalNeeded extends Error {
@@ -30,7 +30,7 @@ export class ApprovalNeeded extends Error {
 
 /** The impact level of a change of a key at a scope. */
 export function levelOf(rules: Rules, key: string, { scope }: ScopeRef): ImpactLevel {
-  return changeLevel(rules.byKey.get(key)?.definition.baseImpact ?? 'low', scope);
+  return changeLevel(baseImpactOf(rules, key), scope);
 }
 
 /** What a change of a value that is there needs; undefined where it needs nothing. */

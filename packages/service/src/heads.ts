@@ -2,6 +2,8 @@
 import { resolveChain, type Address, type ScopeLink, type ScopeRef } from '@strata/core';
 import type { QueryOptions, Sql } from './db/database.ts';
 import type { Rules } from './rules.ts';
+import { openHeads } from './secrets/stored-secrets.ts';
+import type { Vault } from './secrets/vault.ts';
 import type { Progress } from './store/counter.ts';
 import { readHeads } from './store/heads.ts';
 import type { Head } from './store/settings.ts';
@@ -22,6 +24,11 @@ export class HeadMemory {
   readonly #heads = new Map<string, Head | null>();
   readonly #links = new Map<string, readonly ScopeLink[]>();
   #progress: Progress | undefined;
+  readonly #vault: Vault;
+
+  constructor(vault: Vault) {
+    this.#vault = vault;
+  }
 
   /** The counter as it was last read. */
   get progress(): Progress | undefined {
@@ -56,7 +63,8 @@ export class HeadMemory {
     const read = await readHeads(sql, environment, addresses, options);
     this.moveTo(read);
     if (this.#heads.size > HeadMemory.#limit) this.#heads.clear();
-    const found = new Map(read.heads.map((head) => [addressName(head), head]));
+    const heads = await openHeads(this.#vault, sql, read.heads);
+    const found = new Map(heads.map((head) => [addressName(head), head]));
     for (const address of addresses) {
       const links = read.links.filter((link) => link.child.scope === 'team' || link.child.scopeId === address.scopeId);
       if (address.scope === 'team' || address.scope === 'user') this.#links.set(scopeName(address), links);

@@ -3,6 +3,7 @@ import {
   ConfigurationError,
   diff,
   globalScope,
+  isCollection,
   parseKey,
   parseScope,
   type ConfigVersion,
@@ -12,13 +13,9 @@ import {
 import { notPermitted, requirePermission } from './access.ts';
 import type { Actor } from './actor.ts';
 import { begin, type Context } from './context.ts';
-import {
-  readAddressHistory,
-  readKeyHistory,
-  toPublicVersion,
-  type HistoryPlace,
-  type StoredVersion,
-} from './store/versions.ts';
+import { comparableLayer, toShownVersions } from './secrets/stored-secrets.ts';
+import { maskDiffs } from './secrets/vault.ts';
+import { readAddressHistory, readKeyHistory, type HistoryPlace, type StoredVersion } from './store/versions.ts';
 import { placeOf, requireVersion, resolveVersion } from './version-reference.ts';
 import { everything, takeVisible, visibilityOf, type Visibility } from './visibility.ts';
 import { parseAddress } from './write.ts';
@@ -53,7 +50,7 @@ export async function getVersion(
     options,
     await visibleVersions(context, actor, parsed, options),
   );
-  return found === undefined ? null : toPublicVersion(found);
+  return found === undefined ? null : ((await toShownVersions(context, [found]))[0] ?? null);
 }
 
 /** Which versions of a key an actor may read. @throws ConfigurationError `not_permitted` at a scope that is named. */
@@ -63,7 +60,12 @@ export async function visibleVersions(
   key: string,
   { scope }: Pick<HistoryOptions, 'scope'>,
 ): Promise<Visibility> {
-  if (scope === undefined) return visibilityOf(context, actor, 'read', key);
+  if (scope === undefined) return visibilityOf(context, actor, 'read', isCollection(key) ? undefined : key);
+  // Each entry of a collection is asked about by itself.
+  if (isCollection(key)) {
+    await requirePermission(context, actor, 'read', parseScope(scope), 'list');
+    return visibilityOf(context, actor, 'read');
+  }
   await requirePermission(context, actor, 'read', { key, ...parseScope(scope) });
   return everything;
 }
@@ -87,7 +89,7 @@ export async function getHistory(
     readKeyHistory(context.db, context.environment, parsed, scope, last === undefined ? after : placeIn(last), size),
   );
   if (after === undefined) await see.requireSome(versions);
-  return versions.map(toPublicVersion);
+  return toShownVersions(context, versions);
 }
 
 /** The place in the listing of a key's versions after which a page begins; undefined for its top. */
@@ -103,8 +105,8 @@ async function parseBefore(
 }
 
 /** The place in the listing right after a version. */
-function placeIn({ revision, scope, scopeId }: StoredVersion): HistoryPlace {
-  return { revision, scope, scopeId: scopeId ?? '' };
+function placeIn({ revision, key, scope, scopeId }: StoredVersion): HistoryPlace {
+  return { revision, key, scope, scopeId: scopeId ?? '' };
 }
 
 /** Checks a count. @throws ConfigurationError `invalid_argument`. */
@@ -133,12 +135,7 @@ export async function getDiff(
     requireVersion(context, parsed, versionA, options, see),
     requireVersion(context, parsed, versionB, options, see),
   ]);
-  return diff(layerOf(before), layerOf(after));
-}
-
-/** The layer that a version left; undefined where it left none. */
-export function layerOf(version: StoredVersion): ConfigVersion['value'] | undefined {
-  return version.deleted ? undefined : version.value;
+  return maskDiffs(diff(await comparableLayer(context, before), await comparableLayer(context, after)));
 }
 
 /** The current version of one layer; null when there is none. */
@@ -152,5 +149,5 @@ export async function getLayer(
   const address = parseAddress(key, scope);
   await requirePermission(context, actor, 'read', address);
   const [head] = await readAddressHistory(context.db, context.environment, address, { limit: 1 });
-  return head === undefined || head.deleted ? null : toPublicVersion(head);
+  return head === undefined || head.deleted ? null : ((await toShownVersions(context, [head]))[0] ?? null);
 }

@@ -3,7 +3,7 @@ import type { Actor } from './actor.ts';
 import type { BrokenLayer } from './validation.ts';
 import { type Head } from './store/settings.ts';
 import type { NewCommit, NewVersion, SeenHead } from './store/write.ts';
-import type { Address, JsonValue, Requirement } from '@strata/core';
+import { collectionOf, type Address, type JsonValue, type Path, type Permission, type Requirement } from '@strata/core';
 
 /** One change of one address that a caller asks for. */
 export interface ValueChange extends Address {
@@ -15,6 +15,14 @@ export interface ValueChange extends Address {
   readonly rollbackFrom?: string | undefined;
   /** Whether removing what is not there is a refusal rather than no change. */
   readonly mustExist?: boolean;
+  /** Parts that were stored as secrets where the value comes from, and stay so whatever the definition says by now. */
+  readonly secrets?: readonly Path[] | undefined;
+}
+
+/** The permission that a change takes. */
+export function actionOf({ key, value }: Pick<ValueChange, 'key' | 'value'>): Permission {
+  if (collectionOf(key) !== undefined) return 'flags';
+  return value === undefined ? 'delete' : 'write';
 }
 
 /** The head that a caller says to have seen. */
@@ -28,6 +36,8 @@ export interface Expectation {
 /** A commit of value changes that waits for its decision. */
 export interface Intent {
   readonly commit: NewCommit;
+  /** What a repeated call is known by, of which `commit.requestDigest` is the digest. */
+  readonly words: JsonValue;
   /** Who asks, with his roles. */
   readonly actor: Actor;
   readonly changes: readonly ValueChange[];
@@ -43,7 +53,14 @@ export interface Intent {
 /** What was decided on one change: a new version, or that the head already is what was asked for. */
 export type Outcome =
   | { readonly kind: 'unchanged'; readonly head: Head }
-  | { readonly kind: 'version'; readonly version: Omit<NewVersion, 'commit'>; readonly value: JsonValue | undefined };
+  | {
+      readonly kind: 'version';
+      readonly version: Omit<NewVersion, 'commit'>;
+      /** In the clear. */
+      readonly value: JsonValue | undefined;
+      /** Where its secrets are. */
+      readonly secrets: readonly Path[];
+    };
 
 /** An accepted intent. */
 export interface Decision {

@@ -4,6 +4,7 @@ import {
   ConfigurationError,
   formatPath,
   formatScope,
+  isCollection,
   parseKey,
   parsePath,
   parseScope,
@@ -25,6 +26,7 @@ import { brokenLock } from './decide.ts';
 import { decideGated, type GatedPlan } from './change-request-filing.ts';
 import { requirementAt } from './gate.ts';
 import type { Rules } from './rules.ts';
+import { openHeads } from './secrets/stored-secrets.ts';
 import { readLinks } from './store/scopes.ts';
 import { endLock, storeLock } from './store/locks.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';
@@ -124,7 +126,8 @@ export async function layersBreaking(context: Context, rules: Rules, lock: Lock)
   const broken: Head[] = [];
   let last: Head | undefined;
   do {
-    const page = await readLayersOfKey(context.db, context.environment, lock.key, last, pageSize);
+    const read = await readLayersOfKey(context.db, context.environment, lock.key, last, pageSize);
+    const page = await openHeads(context.vault, context.db, read);
     const links = await readLinks(context.db, context.environment, page);
     for (const head of page) {
       const chain = resolveChain(head, links);
@@ -202,6 +205,12 @@ function fromArguments(args: JsonValue): Locked {
 
 function parseLocked(key: string, scope: ScopeInput, { path }: { readonly path?: string }): Locked {
   const address = parseWritten(key, scope);
+  if (isCollection(address.key)) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'key',
+      problem: `${address.key} stands for many; lock one of them, as ${address.key}/<name>`,
+    });
+  }
   if (address.scope === 'user') {
     throw new ConfigurationError('invalid_scope', {
       problem: 'a lock at a user binds nobody; lock at global, an org or a team',

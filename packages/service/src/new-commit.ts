@@ -81,8 +81,10 @@ export function newIntent(
 ): Intent {
   const { breakGlass, idempotencyKey } = options;
   const metadata = breakGlass === undefined ? {} : { breakGlass: parseReason(breakGlass, 'breakGlass') };
+  const commit = newCommit(actor, 'change', asked, comment, { idempotencyKey, metadata });
   return {
-    commit: newCommit(actor, 'change', asked, comment, { idempotencyKey, metadata }),
+    commit,
+    words: ['change', actor.id, commit.comment, asked],
     actor,
     changes,
     force: options.force === true,

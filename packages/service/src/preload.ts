@@ -26,7 +26,6 @@ export async function preloadHotConfigs(context: Context): Promise<number> {
   const work = async (): Promise<void> => {
     for (const { scope, keys } of left) {
       await loadShared(context, keys, scope);
-      for (const key of keys) cache.discountRead(key, scope);
     }
   };
   await Promise.all(Array.from({ length: lanes }, work));
@@ -46,7 +45,7 @@ async function mostWanted({ db, environment }: Context, limit: number): Promise<
     count += 1;
   };
   for (const { key, scope, scopeId } of await readMostRead(db, environment, limit)) {
-    if (scope !== '') want(key, { scope, scopeId });
+    want(key, { scope, scopeId });
   }
   for (const [key, { sensitive }] of builtInDefinitions) if (sensitive !== true) want(key, globalScope);
   return wanted;
@@ -54,6 +53,6 @@ async function mostWanted({ db, environment }: Context, limit: number): Promise<
 
 function missingIn(cache: EffectiveValueCache, wanted: readonly Wanted[]): Wanted[] {
   return wanted
-    .map(({ scope, keys }) => ({ scope, keys: keys.filter((key) => !cache.holds(key, scope)) }))
+    .map(({ scope, keys }) => ({ scope, keys: keys.filter((key) => cache.look(key, scope) === undefined) }))
     .filter(({ keys }) => keys.length > 0);
 }

@@ -2,7 +2,9 @@
 import { ConfigurationError, describeInput } from '@strata/core';
 import { begin, open, type Context, type Loaded } from './context.ts';
 import { deadlineIn, within, type Deadline } from './db/deadline.ts';
+import { parseComment } from './new-commit.ts';
 import { readProgress } from './store/counter.ts';
+import type { RevealReason } from './store/audit.ts';
 
 /** How new what is read has to be. */
 export interface ReadOptions {
@@ -10,6 +12,13 @@ export interface ReadOptions {
   readonly minRevision?: number;
   /** How long to wait for a revision that the store does not have yet, in milliseconds. Default: 5,000. */
   readonly timeoutMs?: number;
+  /**
+   * Whether secrets are handed out, which takes the permission `read-sensitive` and is recorded in the audit log first, or masks in their
+   * place. Default: `reveal`.
+   */
+  readonly secrets?: 'reveal' | 'mask';
+  /** Why a secret is read, for the audit log. */
+  readonly reason?: string;
 }
 
 /** How a revision is waited for. */
@@ -43,6 +52,8 @@ export interface DatedValues<T> extends ReadAge {
 /** What a reader asks for, checked. */
 export interface ReadLimits {
   readonly minRevision: number;
+  readonly secrets: 'reveal' | 'mask';
+  readonly why: RevealReason;
   /** For waiting; it runs from the call on. */
   readonly patience: Deadline;
 }
@@ -50,8 +61,15 @@ export interface ReadLimits {
 const defaultTimeoutMs = 5000;
 
 /** Checks the options of a read. */
-export function parseReadOptions({ minRevision = 0, timeoutMs }: ReadOptions): ReadLimits {
-  return { minRevision: parseRevision(minRevision, 'minRevision'), patience: deadlineIn(parseTimeout(timeoutMs)) };
+export function parseReadOptions({ minRevision = 0, timeoutMs, secrets = 'reveal', reason }: ReadOptions): ReadLimits {
+  if (!['reveal', 'mask'].includes(secrets)) refuse('secrets', `give reveal or mask, not ${describeInput(secrets)}`);
+  const said = parseComment(reason);
+  return {
+    minRevision: parseRevision(minRevision, 'minRevision'),
+    secrets,
+    why: said === null ? {} : { reason: said },
+    patience: deadlineIn(parseTimeout(timeoutMs)),
+  };
 }
 
 function parseRevision(revision: unknown, argument: string): number {

@@ -1,10 +1,14 @@
 /** Owns reading effective values from where processes share them, and from the database in one query. */
 import {
   authorityChains,
+  joinPaths,
+  maskSecrets,
   mergeLayers,
   parseScopeContext,
   resolveChain,
   sameScope,
+  sealedPaths,
+  secretPaths,
   type ConfigScope,
   type JsonValue,
   type ScopeContext,
@@ -17,7 +21,8 @@ import type { Actor } from './actor.ts';
 import { isExplicit } from './cache-places.ts';
 import { begin, type Context, type Loaded } from './context.ts';
 import type { Rule, Rules } from './rules.ts';
-import { readChain, readLayers, type ChainRead, type Layer } from './store/layers.ts';
+import type { HeldSecret, Opened } from './secrets/vault.ts';
+import { readChain, readLayers, type ChainRead, type KeySelection, type Layer } from './store/layers.ts';
 import type { Head } from './store/settings.ts';
 
 /** The scopes that a read at a scope inherits along. */
@@ -44,13 +49,15 @@ export async function loadShared(context: Context, keys: readonly string[], requ
   const found = await shared.find(keys, request);
   const values = new Map([...found].map(([key, { value }]) => [key, value]));
   const authority = isExplicit(request) ? undefined : [...found.values()].map(({ chain }) => chain);
-  const known = { values, revision: feed.revision ?? 0, since: feed.contact, authority, progress: undefined };
+  const secrets = new Map<string, HeldSecret>();
+  const known = { values, secrets, revision: feed.revision ?? 0, since: feed.contact, authority, progress: undefined };
   const missing = keys.filter((key) => !found.has(key));
   if (missing.length === 0) return known;
   const loaded = await load(context, missing, request);
   if (found.size === 0) return loaded;
   return {
     values: new Map([...values, ...loaded.values]),
+    secrets: loaded.secrets,
     revision: Math.max(loaded.revision, known.revision),
     since: Math.min(loaded.since, known.since),
     authority:
@@ -60,11 +67,7 @@ export async function loadShared(context: Context, keys: readonly string[], requ
 }
 
 /** Reads and keeps effective values until what was read is at least as new as what this process knows of. */
-export async function load(
-  context: Context,
-  keys: readonly string[] | undefined,
-  request: ScopeRequest,
-): Promise<Loaded> {
+export async function load(context: Context, keys: KeySelection, request: ScopeRequest): Promise<Loaded> {
   const { access, cache, shared } = context;
   for (;;) {
     const since = performance.now();
@@ -75,17 +78,22 @@ export async function load(
     const rules = await context.ruleBook.at(context.db, read);
     if (rules.revision !== read.rulesRevision) continue;
     await access.at(context.db, read);
-    const values = effectiveValues(keys, read, rules);
+    const { values, secrets } = await effectiveValues(context, keys, read, rules);
     const { chain, beside, revision, authority } = read;
-    const loaded: Loaded = { values, revision, since, authority, progress: read };
-    if (cache === undefined || keys === undefined) return loaded;
+    const loaded: Loaded = { values, secrets, revision, since, authority, progress: read };
+    if (cache === undefined || keys === undefined || 'within' in keys) return loaded;
     // What was read before somebody asked to forget it is read again.
     if (cache.forgotten !== forgotten) continue;
     if (read.commit !== undefined) context.history?.saw(revision, read.commit);
     const from = { chain, beside, authority };
-    const kept = [...values].map(([key, value]) => cache.keep(key, request, value, revision, { key, ...from }));
+    const kept = [...values].map(([key, value]) =>
+      cache.keep(key, request, value, revision, { key, secret: secrets.get(key), ...from }),
+    );
     if (!kept.every(Boolean)) continue;
-    if (mark !== undefined) shared?.offer({ ...read, values, request, rules }, mark);
+    if (mark !== undefined) {
+      const open = secrets.size === 0 ? values : new Map([...values].filter(([key]) => !secrets.has(key)));
+      shared?.offer({ ...read, values: open, request, rules }, mark);
+    }
     return loaded;
   }
 }
@@ -97,17 +105,19 @@ interface AlongChain extends ChainRead, Pick<Loaded, 'authority'> {
 }
 
 /** Reads the layers along the chain of a scope: a remembered one if it still holds in what was read, else one looked up with them. */
-async function readAlongChain(
-  { access, db, environment, chains, shared }: Context,
-  keys: readonly string[] | undefined,
-  request: ScopeRequest,
-): Promise<AlongChain> {
+async function readAlongChain(context: Context, keys: KeySelection, request: ScopeRequest): Promise<AlongChain> {
+  const { access, db, environment, chains, shared } = context;
   const explicit = isExplicit(request);
   // Whoever has to be permitted has to be so by registered links, whatever parents are named.
   const known = explicit && !access.isOpen ? undefined : chains.find(request);
   if (known !== undefined) {
     const { chain, decisionRevision } = known;
-    const read = await readChain(db, environment, keys, chain, shared !== undefined);
+    const mayHold = holdsSecrets(context, keys);
+    let read = await readChain(db, environment, keys, chain, shared !== undefined, mayHold);
+    // Versions cost a little, so that they are read only where something needs them.
+    if (!mayHold && read.layers.some(({ value }) => sealedPaths(value).length > 0)) {
+      read = await readChain(db, environment, keys, chain, shared !== undefined, true);
+    }
     if ((decisionRevision ?? read.decisionRevision) === read.decisionRevision)
       return { ...read, chain, beside: [], authority: explicit ? undefined : [chain] };
     chains.moveTo(read.decisionRevision);
@@ -115,9 +125,18 @@ async function readAlongChain(
   const read = await readLayers(db, environment, keys, request, shared !== undefined);
   const chain = resolveChain(request, read.links);
   chains.remember(request, chain, read.decisionRevision);
-  const layers = read.heads.flatMap((head) => (head.value === undefined ? [] : { ...head, value: head.value }));
+  const layers = read.heads.flatMap((head) =>
+    head.value === undefined ? [] : { ...head, value: head.value, version: head.hash },
+  );
   const beside = explicit ? teamsBeside(request, chain, read.links) : [];
   return { ...read, chain, beside, authority: authorityChains(request, read.links), layers };
+}
+
+/** Whether any of some keys (absent: of all) is known to hold secrets. */
+function holdsSecrets({ ruleBook }: Context, keys: KeySelection): boolean {
+  return (
+    keys === undefined || 'within' in keys || keys.some((key) => ruleBook.latest?.byKey.get(key)?.sensitive === true)
+  );
 }
 
 /** With explicit parents, the parents of all the user's teams decide: from which team of an org a user inherits, and whose user it is. */
@@ -128,12 +147,20 @@ function teamsBeside(request: ScopeRequest, chain: readonly ScopeRef[], links: r
     .filter((team) => !chain.some((scope) => sameScope(scope, team)));
 }
 
-function effectiveValues(
-  keys: readonly string[] | undefined,
+/** Effective values by key, masked where they have secrets, and those with their secrets, kept out of sight. */
+interface EffectiveValues {
+  readonly values: Map<string, JsonValue>;
+  readonly secrets: Map<string, HeldSecret>;
+}
+
+async function effectiveValues(
+  context: Context,
+  keys: KeySelection,
   { chain, layers }: AlongChain,
   rules: Rules,
-): Map<string, JsonValue> {
-  const byKey = new Map<string, Layer[]>((keys ?? []).map((key) => [key, []]));
+): Promise<EffectiveValues> {
+  const asked = keys === undefined || 'within' in keys ? [] : keys;
+  const byKey = new Map<string, Layer[]>(asked.map((key) => [key, []]));
   for (const scope of chain) {
     for (const layer of layers) {
       if (!sameScope(layer, scope)) continue;
@@ -142,7 +169,35 @@ function effectiveValues(
       else ofKey.push(layer);
     }
   }
-  return new Map([...byKey].map(([key, ofKey]) => [key, effective(ofKey, rules.byKey.get(key))]));
+  const values = new Map<string, JsonValue>();
+  const secrets = new Map<string, HeldSecret>();
+  for (const [key, ofKey] of byKey) {
+    const rule = rules.byKey.get(key);
+    if (rule?.sensitive !== true && ofKey.every(({ value }) => sealedPaths(value).length === 0)) {
+      values.set(key, effective(ofKey, rule));
+      continue;
+    }
+    const opened: Opened[] = [];
+    for (const layer of ofKey) opened.push(await openRead(context, layer));
+    const whole = effectiveOpened(opened, rule);
+    values.set(key, maskSecrets(whole.value, whole.secrets));
+    if (whole.secrets.length > 0) secrets.set(key, context.vault.hold(whole.value));
+  }
+  return { values, secrets };
+}
+
+function openRead({ vault, db }: Context, layer: Layer): Promise<Opened> {
+  return vault.open(db, layer.value, { ...layer, version: layer.version ?? '' });
+}
+
+/** The effective value of layers whose secrets are opened, and where it has secrets. */
+export function effectiveOpened(layers: readonly (Opened | undefined)[], rule: Rule | undefined): Opened {
+  const value = effective(
+    layers.map((layer) => ({ value: layer?.value })),
+    rule,
+  );
+  const stored = layers.flatMap((layer) => layer?.secrets ?? []);
+  return { value, secrets: joinPaths(value, secretPaths(rule?.definition, value), stored) };
 }
 
 /** The layers of one key merged from global down and completed with defaults; null when nothing is left. */

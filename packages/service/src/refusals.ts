@@ -1,8 +1,9 @@
 /** Owns the audit of what was refused: kept for a moment, and stored together, so that whoever is refused a lot slows nobody down. */
 import { isConfigurationError, type ErrorCode } from '@strata/core';
 import type { Actor } from './actor.ts';
+import { recordAlone } from './audit/record.ts';
 import type { Context, RefusalLog } from './context.ts';
-import { storeAudit, type AuditEntry } from './store/audit.ts';
+import type { AuditEntry } from './store/audit.ts';
 
 /** How many refusals wait to be stored at most. */
 const limit = 1000;
@@ -49,7 +50,8 @@ export class RefusalQueue implements RefusalLog {
   }
 
   async #store(): Promise<void> {
-    const { db, environment, lane, report } = this.#context();
+    const context = this.#context();
+    const { lane, report } = context;
     while (this.#waiting.length > 0) {
       const page = this.#waiting.slice(0, pageSize);
       const dropped = this.#dropped;
@@ -59,7 +61,7 @@ export class RefusalQueue implements RefusalLog {
           ? []
           : [{ operation: 'refusals-dropped', actor: last.actor, success: false, metadata: { dropped } }];
       try {
-        await lane.run(() => storeAudit(db, environment, [...page, ...lost]));
+        await lane.run(() => recordAlone(context, [...page, ...lost]));
       } catch (error) {
         // The next refusal tries again; what waits is bounded.
         report(error);

@@ -75,15 +75,17 @@ function toChange(
     // The expiry that the commit gave goes with it; what a later one gave stays. An earlier one does not come back, as in a rollback.
     expiresAt: value === undefined || now.hash === written.hash ? undefined : now.expiresAt,
     rollbackFrom: isWhole ? before.hash : undefined,
+    secrets: [written, before, now].flatMap((layer) => layer?.secrets ?? []),
   };
 }
 
 function toConflicts(
-  { key, scope, scopeId, now }: ChangedAddress,
+  { key, scope, scopeId, written, before, now }: ChangedAddress,
   { conflicts }: Rebased,
   rules: Rules,
 ): RevertConflict[] {
-  const isSensitive = rules.byKey.get(key)?.sensitive === true;
+  const hasSecrets = [written, before, now].some((layer) => (layer?.secrets ?? []).length > 0);
+  const isSensitive = hasSecrets || rules.byKey.get(key)?.sensitive === true;
   const place = { key, scope, scopeId: scope === 'global' ? null : scopeId };
   return conflicts.map(({ path, base, changed, current }) => ({
     ...place,

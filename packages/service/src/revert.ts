@@ -1,10 +1,16 @@
 /** Owns the undoing of one commit of values: what it changed is taken back, and what later commits changed stays. */
-import { ConfigurationError, describeInput, globalScope, isConfigurationError } from '@strata/core';
+import {
+  ConfigurationError,
+  describeInput,
+  globalScope,
+  isConfigurationError,
+  type ImpactAnalysis,
+} from '@strata/core';
 import { notPermitted, requirePermission, type Place } from './access.ts';
 import type { Actor } from './actor.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { begin, type Context } from './context.ts';
-import { preview, type LayerPreview, type Obstacles } from './dry-run.ts';
+import { analyzeIntent, toPreview, type LayerPreview } from './impact-analysis.ts';
 import type { Intent } from './intent.ts';
 import { newIntent, parseReason } from './new-commit.ts';
 import { planRevert, revertConflicts } from './revert-plan.ts';
@@ -15,6 +21,7 @@ import {
   type ChangedAddress,
   type CommitHead,
   type CommitReference,
+  type Layer,
 } from './store/revert.ts';
 import { visibilityOf } from './visibility.ts';
 import { submit, type Commit, type WriteOptions } from './write.ts';
@@ -23,7 +30,7 @@ import { submit, type Commit, type WriteOptions } from './write.ts';
 export type RevertOptions = Omit<WriteOptions, 'ifVersion' | 'expiresAt'>;
 
 /** What a revert would do. */
-export interface RevertDryRun extends Obstacles {
+export interface RevertDryRun extends Omit<ImpactAnalysis, 'revision'> {
   readonly dryRun: true;
   /** The commit that would be undone. */
   readonly commit: string;
@@ -53,12 +60,15 @@ export async function revert(
   await requireBreakGlass(context, actor, subject.addresses, options.breakGlass);
   let { addresses } = subject;
   for (let tries = 1; ; tries += 1) {
-    const { changes, conflicts } = planRevert(addresses, await context.ruleBook.now(context.db));
+    const opened = await openChanged(context, addresses);
+    const { changes, conflicts } = planRevert(opened, await context.ruleBook.now(context.db));
     const intent = revertIntent(actor, commit, changes, comment, options);
     // A call that is repeated is told what the first one did, whatever was changed since.
     if (conflicts.length > 0 && !(await isRepeated(context, options))) throw revertConflicts(commit, conflicts);
     try {
-      return options.dryRun === true ? await previewRevert(context, commit, intent) : await submit(context, intent);
+      return options.dryRun === true
+        ? await previewRevert(context, actor, commit, intent)
+        : await submit(context, intent);
     } catch (error) {
       if (!isConfigurationError(error, 'conflict')) throw error;
       if (tries === maxTries) throw new ConfigurationError('busy', { tries }, { cause: error });
@@ -67,9 +77,28 @@ export async function revert(
   }
 }
 
-async function previewRevert(context: Context, { id, revision }: CommitHead, intent: Intent): Promise<RevertDryRun> {
-  const { layers, ...obstacles } = await preview(context, intent);
-  return { dryRun: true, commit: id, revision, changes: layers, ...obstacles };
+/** The same addresses with their secrets opened. */
+async function openChanged(context: Context, addresses: readonly ChangedAddress[]): Promise<ChangedAddress[]> {
+  const open = async <T extends Layer>(at: ChangedAddress, layer: T): Promise<T> =>
+    layer.value === undefined
+      ? layer
+      : { ...layer, ...(await context.vault.open(context.db, layer.value, { ...at, version: layer.hash })) };
+  const opened: ChangedAddress[] = [];
+  for (const at of addresses) {
+    const before = at.before === undefined ? undefined : await open(at, at.before);
+    opened.push({ ...at, before, written: await open(at, at.written), now: await open(at, at.now) });
+  }
+  return opened;
+}
+
+async function previewRevert(
+  context: Context,
+  actor: Actor,
+  { id, revision }: CommitHead,
+  intent: Intent,
+): Promise<RevertDryRun> {
+  const { layers, analysis } = await analyzeIntent(context, actor, intent);
+  return { ...analysis, dryRun: true, commit: id, revision, changes: layers.map(toPreview) };
 }
 
 function revertIntent(
@@ -148,6 +177,8 @@ const others: Readonly<
   policy: { subject: 'a change of an approval policy', call: 'setPolicy or removePolicy', isOfKey: false },
   role: { subject: 'a change of a role', call: 'setRole or removeRole', isOfKey: false },
   binding: { subject: 'a change of who has a role', call: 'bindRole or unbindRole', isOfKey: false },
+  definition: { subject: 'a definition of a key', call: 'defineKey', isOfKey: true },
+  dependency: { subject: 'a change of a dependency', call: 'addDependency or removeDependency', isOfKey: true },
 };
 
 /** What a commit that is not of values is about. */

@@ -15,6 +15,7 @@ import { requirePermission } from './access.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { begin, type Context } from './context.ts';
 import { parseCount, visibleVersions, type HistoryOptions } from './history.ts';
+import { openLayer } from './secrets/stored-secrets.ts';
 import { readProgress } from './store/counter.ts';
 import { revisionAt } from './store/commits.ts';
 import { readLayersOfScope } from './store/settings.ts';
@@ -46,15 +47,18 @@ export async function rollback(
   const target = await requireVersion(context, parsed, toVersion, options, see);
   const scope = options.scope === undefined ? null : formatScope(parseScope(options.scope));
   const asRollback = { ...options, action: 'rollback' } as const;
-  return writeOne(context, actor, putBack(target), reason, asRollback, ['rollback', target.key, toVersion, scope]);
+  const change = await putBack(context, target);
+  return writeOne(context, actor, change, reason, asRollback, ['rollback', target.key, toVersion, scope]);
 }
 
-function putBack(target: StoredVersion): ValueChange {
+async function putBack(context: Context, target: StoredVersion): Promise<ValueChange> {
+  const opened = await openLayer(context, target);
   return {
     key: target.key,
     scope: target.scope,
     scopeId: target.scopeId ?? '',
-    value: target.deleted ? undefined : target.value,
+    value: opened?.value,
+    secrets: opened?.secrets,
     rollbackFrom: target.hash,
   };
 }
@@ -110,7 +114,8 @@ async function restoringChanges(
   place: ScopeRef,
 ): Promise<ValueChange[]> {
   const then = await readScopeAt(context.db, context.environment, place, target);
-  const changes = then.map(putBack);
+  const changes: ValueChange[] = [];
+  for (const version of then) changes.push(await putBack(context, version));
   if ('tag' in target) return changes;
   const known = new Set(then.map((version) => version.key));
   const now = await readLayersOfScope(context.db, context.environment, place.scope, place.scopeId);

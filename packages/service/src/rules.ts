@@ -1,16 +1,23 @@
 /** Owns what this process knows of definitions, locks and policies: one consistent state of all of them, reloaded when it has changed. */
 import {
+  collectionOf,
+  defaultBaseImpact,
   defaultPolicy,
+  entryName,
   mayNeedApproval,
   type ApprovalPolicy,
   type Definition,
+  type ImpactLevel,
   type JsonValue,
+  type KeyDefinition,
   type Lock,
 } from '@strata/core';
 import { builtInDefinitions } from '@strata/core/schema';
 import type { ZodType } from 'zod';
 import type { Sql } from './db/database.ts';
+import { entryDefinitions, entryValidator } from './entry-validation.ts';
 import { readProgress, type Progress } from './store/counter.ts';
+import { readKeyDefinitions } from './store/key-definitions.ts';
 import { readLocks } from './store/locks.ts';
 import { readPolicies } from './store/policies.ts';
 import { readSchemas } from './store/schemas.ts';
@@ -34,6 +41,8 @@ export interface Rule {
 export interface Rules {
   readonly revision: number;
   readonly byKey: ReadonlyMap<string, Rule>;
+  /** What is said of keys besides their schemas. */
+  readonly about: ReadonlyMap<string, KeyDefinition>;
   readonly locks: ReadonlyMap<string, readonly Lock[]>;
   /** Those in force, the default one among them unless another of its name was set. */
   readonly policies: readonly ApprovalPolicy[];
@@ -41,16 +50,56 @@ export interface Rules {
   readonly isProtected: (key: string) => boolean;
 }
 
+/** Rules by key. Entries of collections have one without being in it. */
+class RulesByKey extends Map<string, Rule> {
+  override get(key: string): Rule | undefined {
+    return super.get(key) ?? ruleOfEntry(key);
+  }
+}
+
+/** How many rules of entries are remembered. */
+const maxEntryRules = 10_000;
+const entryRules = new Map<string, Rule>();
+
+function ruleOfEntry(key: string): Rule | undefined {
+  const known = entryRules.get(key);
+  if (known !== undefined) return known;
+  const collection = collectionOf(key);
+  if (collection === undefined) return undefined;
+  const rule: Rule = {
+    key,
+    definition: entryDefinitions[collection],
+    validator: entryValidator(collection, entryName(key)),
+    zod: undefined,
+    digest: null,
+    revision: 0,
+    sensitive: false,
+  };
+  if (entryRules.size >= maxEntryRules) entryRules.clear();
+  entryRules.set(key, rule);
+  return rule;
+}
+
+/** The base impact that is said of a key, by itself or with its schema; undefined where none is. */
+export function saidImpactOf({ about, byKey }: Pick<Rules, 'about' | 'byKey'>, key: string): ImpactLevel | undefined {
+  return about.get(key)?.baseImpact ?? byKey.get(key)?.definition.baseImpact;
+}
+
+/** The base impact of a key. */
+export function baseImpactOf(rules: Pick<Rules, 'about' | 'byKey'>, key: string): ImpactLevel {
+  return saidImpactOf(rules, key) ?? defaultBaseImpact;
+}
+
 /** How many keys of which no definition is known are remembered as protected or not. */
 const maxProtected = 10_000;
 
 /** Remembers the answers, which take a match of each policy's patterns. */
-function protection(policies: readonly ApprovalPolicy[], byKey: ReadonlyMap<string, Rule>): Rules['isProtected'] {
+function protection(policies: readonly ApprovalPolicy[], rules: Pick<Rules, 'about' | 'byKey'>): Rules['isProtected'] {
   const known = new Map<string, boolean>();
   return (key) => {
     let answer = known.get(key);
     if (answer === undefined) {
-      answer = mayNeedApproval(policies, key, byKey.get(key)?.definition.baseImpact ?? 'low');
+      answer = mayNeedApproval(policies, key, baseImpactOf(rules, key));
       if (known.size >= maxProtected) known.clear();
       known.set(key, answer);
     }
@@ -87,6 +136,11 @@ export class RuleBook {
     this.#held += 1;
   }
 
+  /** The last ones that were loaded; undefined before, and once it is known that they have changed. */
+  get latest(): Rules | undefined {
+    return this.#current;
+  }
+
   /** The rules of the revision that `progress` names, or newer ones when they have changed since. */
   async at(sql: Sql, progress: Pick<Progress, 'rulesRevision'>): Promise<Rules> {
     if (this.#current?.revision === progress.rulesRevision) return this.#current;
@@ -116,7 +170,7 @@ export class RuleBook {
 
   /** The rules as they were at a revision. */
   async load(sql: Sql, revision: number): Promise<Rules> {
-    const byKey = new Map<string, Rule>();
+    const byKey = new RulesByKey();
     for (const [key, definition] of builtInDefinitions) byKey.set(key, this.#rule(key, definition, null, 0));
     for (const schema of await readSchemas(sql, this.#environment, revision)) {
       byKey.set(schema.key, this.#rule(schema.key, schema.definition, schema.digest, schema.revision));
@@ -129,7 +183,9 @@ export class RuleBook {
     }
     const stored = (await readPolicies(sql, this.#environment, revision)).map(({ policy }) => policy);
     const policies = stored.some(({ name }) => name === defaultPolicy.name) ? stored : [defaultPolicy, ...stored];
-    return { revision, byKey, locks, policies, isProtected: protection(policies, byKey) };
+    const said = await readKeyDefinitions(sql, this.#environment, revision);
+    const about = new Map(said.map(({ key, definition }) => [key, definition]));
+    return { revision, byKey, about, locks, policies, isProtected: protection(policies, { about, byKey }) };
   }
 
   /** A rule as it would be with a definition that is not registered; `zod` where this process was handed it. */

@@ -2,12 +2,16 @@
 import { type Actor } from './actor.ts';
 import {
   checkJsonSchema,
+  collectionOf,
   ConfigurationError,
   globalScope,
   impactLevels,
+  isCollection,
+  lowersSecrecy,
   parseJsonValue,
   parseKey,
   scopes,
+  spreadEntries,
   strictest,
   type Definition,
   type JsonObject,
@@ -20,7 +24,7 @@ import type { BrokenLayer } from './validation.ts';
 import { begin, type Context } from './context.ts';
 import { lockedError } from './decide.ts';
 import { decideGated, type GatedPlan } from './change-request-filing.ts';
-import { requirementAt } from './gate.ts';
+import { requirementAt, requirementOfRules } from './gate.ts';
 import { digestOf } from './digest.ts';
 import { layersBreaking } from './locks.ts';
 import type { Rule, Rules } from './rules.ts';
@@ -72,7 +76,17 @@ export async function registerSchema(
 ): Promise<SchemaRegistration> {
   begin(context);
   const parsed = parseKey(key);
-  const { definition, zod } = describe(parsed, schema, options);
+  if (isCollection(parsed) || collectionOf(parsed) !== undefined) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: 'key',
+      problem: `${parsed} is checked as flags and segments are, and takes no other schema`,
+    });
+  }
+  const sensitive = options.sensitive ?? (await isSecretNow(context, parsed));
+  const { definition, zod } = describe(parsed, schema, {
+    ...options,
+    ...(sensitive === undefined ? {} : { sensitive }),
+  });
   const digest = digestOf(definition as unknown as JsonValue);
   const validator = compileValidator(parsed, definition, zod);
   validator.check();
@@ -84,6 +98,12 @@ export async function registerSchema(
   return decideGated(context, actor, proposal, (progress, context) =>
     planSchema(progress, context, actor, args, comment, zod),
   );
+}
+
+/** A key that was said to hold secrets goes on holding them until somebody says that it does not. */
+async function isSecretNow(context: Context, key: string): Promise<true | undefined> {
+  const { byKey } = await context.ruleBook.now(context.db);
+  return byKey.get(key)?.definition.sensitive === true ? true : undefined;
 }
 
 /**
@@ -115,9 +135,12 @@ export async function planSchema(
   return {
     gate: {
       // It is for every scope, so that the strictest of them counts.
-      requires: isInUse
-        ? strictest(scopes.map((scope) => requirementAt(rules, key, { scope, scopeId: '' })))
-        : undefined,
+      requires: !isInUse
+        ? undefined
+        : lowersSecrecy(current?.definition, definition)
+          ? // What it shows to everyone who may read is not taken back.
+            requirementOfRules(rules)
+          : strictest(scopes.map((scope) => requirementAt(rules, key, { scope, scopeId: '' }))),
       before: (current?.definition ?? null) as unknown as JsonValue,
       about: { key, ...globalScope },
     },
@@ -228,8 +251,13 @@ export async function listSchemas(context: Context): Promise<RegisteredSchema[]>
 /** Checks a whole value against the schema of a key. A key without a schema takes any JSON value. */
 export async function validateConfig(context: Context, key: string, value: unknown): Promise<ValidationResult> {
   begin(context);
-  const rule = (await context.ruleBook.now(context.db)).byKey.get(parseKey(key));
-  const parsed = parseJsonValue(value);
-  const errors = rule === undefined ? [] : rule.validator.effective(rule.validator.withDefaults(parsed));
+  const parsed = parseKey(key);
+  const { byKey } = await context.ruleBook.now(context.db);
+  const entries = isCollection(parsed) ? spreadEntries(parsed, value) : [[parsed, value] as const];
+  const errors = entries.flatMap(([one, part]) => {
+    const rule = byKey.get(one);
+    const whole = parseJsonValue(part);
+    return rule === undefined ? [] : rule.validator.effective(rule.validator.withDefaults(whole));
+  });
   return { valid: errors.length === 0, errors };
 }

@@ -18,6 +18,7 @@ import { brokenLock, lockedError } from './decide.ts';
 import { addressName } from './heads.ts';
 import { effective } from './read.ts';
 import type { Rule, Rules } from './rules.ts';
+import { openHeads } from './secrets/stored-secrets.ts';
 import type { Progress } from './store/counter.ts';
 import { requirementAt } from './gate.ts';
 import { hadParents, readLinks } from './store/scopes.ts';
@@ -44,7 +45,8 @@ export async function refuseBreakingMove(
   const broken: BrokenLayer[] = [];
   let last: Head | undefined;
   do {
-    const page = await readLayersUnder(context.db, context.environment, child, keys, last, pageSize);
+    const read = await readLayersUnder(context.db, context.environment, child, keys, last, pageSize);
+    const page = await openHeads(context.vault, context.db, read);
     broken.push(...(await checkPage(context, rules, page, child, before, after)));
     last = page.length < pageSize ? undefined : page.at(-1);
   } while (last !== undefined && broken.length === 0);
@@ -125,7 +127,7 @@ function refuseLocked(rules: Rules, head: Head, chain: readonly ScopeRef[]): voi
 
 async function layersOn(context: Context, addresses: readonly Address[]): Promise<ReadonlyMap<string, Head>> {
   const unique = [...new Map(addresses.map((address) => [addressName(address), address])).values()];
-  const heads = await readSettings(context.db, context.environment, unique);
+  const heads = await openHeads(context.vault, context.db, await readSettings(context.db, context.environment, unique));
   return new Map(heads.map((head) => [addressName(head), head]));
 }
 

@@ -99,7 +99,10 @@ export async function planScope(
       await storeScope(sql, context.environment, { ...child, name, parents }, revision);
       return toRegistered({ ...child, name, revision, links: after });
     },
-    applied: (revision) => context.cache?.linksChanged(child, revision),
+    applied: (revision) => {
+      context.cache?.linksChanged(child, revision);
+      context.flags.parents.changed();
+    },
   };
 }
 
@@ -207,7 +210,10 @@ export async function planScopeRemoval(
       ]);
       await endScope(sql, context.environment, scope, revision);
     },
-    applied: (revision) => context.cache?.linksChanged(scope, revision),
+    applied: (revision) => {
+      context.cache?.linksChanged(scope, revision);
+      context.flags.parents.changed();
+    },
   };
 }
 

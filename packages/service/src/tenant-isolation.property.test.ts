@@ -126,6 +126,22 @@ const reads: readonly ((parts: Parts) => Call)[] = [
     (service, world) =>
       service.listRoleBindings({ scope: to(world) }),
   () => (service) => service.listRoleBindings(),
+  ({ key }) =>
+    (service, world) =>
+      service.getUsage({ key: keyOf(key, world) }),
+  () => (service) => service.getUsage(),
+  () => (service) => service.listUnusedKeys({ days: 1 }),
+  ({ key, to }) =>
+    (service, world) =>
+      service.analyzeImpact(keyOf(key, world), 'changed', to(world)),
+  ({ key, to }) =>
+    (service, world) =>
+      service.set(keyOf(key, world), 'changed', to(world), 'ann', undefined, { dryRun: true }),
+  ({ key }) =>
+    (service, world) =>
+      service.getDependencies(keyOf(key, world)),
+  () => (service) => service.listDependencies(),
+  () => (service) => service.listKeyDefinitions(),
 ];
 
 /** Writes use keys that both have: one that is named after the other would be there from then on. */

@@ -1,9 +1,9 @@
 /** Owns what an actor may see of things that lie at many scopes: the rest is as if it did not exist. */
 import { globalScope, resolveChain, type Permission, type ScopeLink, type ScopeRef } from '@strata/core';
 import { accessNow, notPermitted, type Place } from './access.ts';
-import type { AccessRules } from './access-control.ts';
+import type { AccessRules, ClaimKind } from './access-control.ts';
 import type { Actor } from './actor.ts';
-import type { Answer } from './authorize.ts';
+import { isFault, type Answer } from './authorize.ts';
 import type { Context } from './context.ts';
 import { readLinks } from './store/scopes.ts';
 
@@ -29,6 +29,7 @@ export const everything: Visibility = {
 
 /**
  * What an actor may see at whichever scopes, of a key where one is given.
+ * @param kind `one` where bindings for some keys do not show what is about none.
  * @throws ConfigurationError `not_permitted` where bindings allow nothing at all.
  */
 export async function requireVisibility(
@@ -36,8 +37,9 @@ export async function requireVisibility(
   actor: Actor,
   action: Permission,
   key?: string,
+  kind: ClaimKind = 'list',
 ): Promise<Visibility> {
-  const visibility = await visibilityOf(context, actor, action, key);
+  const visibility = await visibilityOf(context, actor, action, key, kind);
   if (!visibility.isPossible) throw notPermitted(actor, action, { ...globalScope, key });
   return visibility;
 }
@@ -48,6 +50,7 @@ export async function visibilityOf(
   actor: Actor,
   action: Permission,
   key?: string,
+  kind: ClaimKind = 'list',
 ): Promise<Visibility> {
   const { access } = context;
   if (access.isOpen) return everything;
@@ -56,7 +59,7 @@ export async function visibilityOf(
   const askAboutGlobal = async (): Promise<Answer> => access.ask(actor, action, access.claims(key, [[globalScope]]));
   return {
     isPossible: access.isPossible(rules, actor, action, key),
-    filter: (items, toPlace) => filterBy(context, rules, actor, action, items, toPlace),
+    filter: (items, toPlace) => filterBy(context, rules, actor, action, items, toPlace, kind),
     askAboutGlobal,
     requireSome: async (seen) => {
       if (seen.length > 0) return;
@@ -114,6 +117,7 @@ async function filterBy<T>(
   action: Permission,
   items: readonly T[],
   toPlace: (item: T) => Place,
+  kind: ClaimKind = 'list',
 ): Promise<readonly T[]> {
   const { access } = context;
   const places = items.map(toPlace);
@@ -125,17 +129,31 @@ async function filterBy<T>(
       const name = `${place.key ?? ''}\0${place.scope}\0${place.scopeId}`;
       let answer = answers.get(name);
       if (answer === undefined) {
-        answer = Promise.resolve(
-          access.decide(rules, actor, action, access.claims(place.key, [chainOf(place)]), 'list'),
-        );
+        answer = Promise.resolve(access.decide(rules, actor, action, access.claims(place.key, [chainOf(place)]), kind));
         answers.set(name, answer);
       }
       return answer;
     });
     const settled = await Promise.all(some);
+    reportFaults(context, actor, action, settled, places.slice(start, start + sliceSize));
     permitted.push(...items.slice(start, start + sliceSize).filter((_, index) => settled[index] === true));
   }
   return permitted;
+}
+
+/** Tells of the first thing that is left out because the hook failed: who asks is told nothing of it. */
+function reportFaults(
+  { report }: Context,
+  actor: Actor,
+  action: Permission,
+  answers: readonly Answer[],
+  places: readonly Place[],
+): void {
+  const failed = answers.findIndex(isFault);
+  const answer = answers[failed];
+  const place = places[failed];
+  if (answer === undefined || answer === true || place === undefined) return;
+  report(notPermitted(actor, action, place, answer));
 }
 
 /** The registered chains of some scopes. */

@@ -104,17 +104,29 @@ describeDatabases('a watcher', (engine) => {
   it('is told nothing where the hook does not allow it, whatever it answers instead', async () => {
     const { service, database } = await governed();
     let answer: unknown = true;
-    const guarded = services.on(database, { authorize: () => answer as boolean, pollInterval: 20 });
+    const warnings: unknown[] = [];
+    const onWarning = (warning: unknown) => warnings.push(warning);
+    const guarded = services.on(database, { authorize: () => answer as boolean, pollInterval: 20, onWarning });
     const seen: unknown[] = [];
+    const values: unknown[] = [];
     await guarded.watchConfig('k', ([change]) => seen.push(change?.newValue));
+    await guarded.watchConfig('k', ([change]) => values.push(change?.newValue), { scope: org });
     await service.set('k', 1, org, 'root');
-    await vi.waitFor(() => expect(seen).toEqual([1]), soon);
+    await vi.waitFor(() => expect([seen, values]).toEqual([[1], [1]]), soon);
     answer = 'true';
     await service.set('k', 2, org, 'root');
     await guarded.waitForRevision((await service.read('k', org)).revision);
     await new Promise((resolve) => setTimeout(resolve, 100));
     answer = true;
     await service.set('k', 3, org, 'root');
-    await vi.waitFor(() => expect(seen).toEqual([1, 3]), soon);
+    await vi.waitFor(() => expect([seen, values]).toEqual([[1, 3], [1, 3]]), soon); // prettier-ignore
+    // Nobody can be told but whoever looks after the process.
+    expect(warnings).toHaveLength(2);
+    for (const warning of warnings) {
+      expect(warning).toMatchObject({
+        code: 'not_permitted',
+        cause: { message: expect.stringContaining('only true allows') as string },
+      });
+    }
   });
 });

@@ -2,6 +2,7 @@
 import {
   ConfigurationError,
   describeInput,
+  entriesPattern,
   globMatcher,
   parseCursor,
   parseKey,
@@ -186,9 +187,9 @@ async function requireWatchable(
 
 const isGlob = (pattern: string): boolean => /[*?]/.test(pattern);
 
-/** A key, or a glob: a text that some key could match. */
+/** A key, or a glob: a text that some key could match. A collection stands for all of its entries. */
 function parsePattern(pattern: unknown): string {
-  if (typeof pattern !== 'string' || !isGlob(pattern)) return parseKey(pattern);
+  if (typeof pattern !== 'string' || !isGlob(pattern)) return entriesPattern(parseKey(pattern));
   if (pattern.length > 255 || /[^A-Za-z0-9_.:/*?-]/.test(pattern)) {
     refuse('keys', `${describeInput(pattern)} matches no key: use letters, digits and _ . : / - besides * and ?`);
   }

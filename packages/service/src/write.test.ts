@@ -128,9 +128,9 @@ describeDatabases('a write', (engine) => {
     await service.set('k', { a: 2 }, org, 'ann');
     const before = [await revision(), (await auditLog(database)).length];
     const dry = { dryRun: true } as const;
-    expect(await service.set('k', { b: 2, a: { $unset: true } }, org, 'bob', undefined, dry)).toEqual({
+    expect(await service.set('k', { b: 2, a: { $unset: true } }, org, 'bob', undefined, dry)).toMatchObject({
       ...{ dryRun: true, key: 'k', scope: 'org', scopeId: 'o', changed: true, impactLevel: 'low', wouldBreak: [] },
-      ...{ requiresApproval: false, minimumApprovals: 0 },
+      ...{ requiresApproval: false, minimumApprovals: 0, gates: [], affectedUsers: 0, rollbackPriority: 'low' },
       diff: [
         { path: 'a', operation: 'modify', oldValue: 2, newValue: { $unset: true } },
         { path: 'b', operation: 'add', newValue: 2 },
@@ -242,7 +242,7 @@ describeDatabases('a write', (engine) => {
     const refused = [
       [{ key: 'x', ...org, value: 1 }, { key: 'pm_intervals', ...org, value: { lightDuty: 1 } }],
       [{ key: 'x', ...org, value: 1 }, { key: 'never', ...org, delete: true }],
-      [{ key: 'x', ...org, value: 1 }, { key: 'api_keys', ...org, value: { a: 'b' } }],
+      [{ key: 'x', ...org, value: 1 }, { key: 'api_keys', ...org, value: { $masked: true } }],
     ] as const; // prettier-ignore
     for (const changes of refused) await expect(service.commit(changes, 'bob')).rejects.toHaveProperty('code');
     expect(await revision()).toBe(3);

@@ -1,18 +1,25 @@
 /** Owns the writes of values: from a caller's arguments to an intent, and from what became of it to version records. */
 import { type Actor } from './actor.ts';
-import { type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
+import { actionOf, type Expectation, type Intent, type Settled, type ValueChange } from './intent.ts';
 import {
+  collectionOf,
   ConfigurationError,
   formatAddress,
+  formatScope,
+  isCollection,
   isConfigurationError,
   jsonText,
+  maskSecrets,
   parseJsonValue,
   parseKey,
   parseLayer,
   parseScope,
   parseVersionReference,
+  refuseSealed,
   shortVersion,
+  spreadEntries,
   type Address,
+  type Collection,
   type ConfigVersion,
   type JsonValue,
   type Permission,
@@ -26,7 +33,10 @@ import { dryRun, type DryRun } from './dry-run.ts';
 import { ApprovalNeeded } from './gate.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { newIntent } from './new-commit.ts';
+import { readLayersOfScope } from './store/settings.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
+import { toShownVersions } from './secrets/stored-secrets.ts';
+import { withSecrets } from './secrets/with-secrets.ts';
 import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';
 
@@ -72,7 +82,7 @@ export interface Commit {
 
 const maxChanges = 5000;
 
-/** Stores one layer. */
+/** Stores one layer; several for a collection that is given several entries, as one commit of which the last version is answered. */
 export async function set(
   context: Context,
   actor: Actor,
@@ -82,20 +92,49 @@ export async function set(
   comment: string | undefined,
   options: WriteOptions & { readonly dryRun?: boolean },
 ): Promise<ConfigVersion | DryRun> {
-  const change = {
-    ...parseWritten(key, scope),
-    value: parseNewLayer(value),
-    expiresAt: parseExpiry(options.expiresAt),
-  };
-  return writeOne(context, actor, change, comment, options);
+  const entries = isCollection(key) ? spreadEntries(key, value) : [[key, value] as const];
+  const expiresAt = parseExpiry(options.expiresAt);
+  const [change, ...others] = entries.map(([one, layer]) => ({
+    ...parseWritten(one, scope),
+    value: parseNewLayer(layer),
+    expiresAt,
+  }));
+  if (change !== undefined && others.length === 0) return writeOne(context, actor, change, comment, options);
+  return writeEntries(
+    context,
+    actor,
+    entries.map(([one, layer]) => ({
+      key: one,
+      ...scope,
+      value: layer,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    })),
+    comment,
+    options,
+  );
 }
 
-/** The permission that a change takes. */
-export function actionOf({ value }: Pick<ValueChange, 'value'>): Permission {
-  return value === undefined ? 'delete' : 'write';
+/** Writes several entries of a collection as one commit, and answers the version of the last. */
+async function writeEntries(
+  context: Context,
+  actor: Actor,
+  changes: readonly CommitChange[],
+  comment: string | undefined,
+  { ifVersion, dryRun: isDryRun, ...options }: WriteOptions & { readonly dryRun?: boolean },
+): Promise<ConfigVersion> {
+  if (ifVersion !== undefined || isDryRun === true) {
+    throw new ConfigurationError('invalid_argument', {
+      argument: ifVersion === undefined ? 'dryRun' : 'ifVersion',
+      problem: 'it is about one entry of the collection, and this writes several; write them one by one',
+    });
+  }
+  const { versions } = await commit(context, actor, changes, comment, options);
+  const last = versions.at(-1);
+  if (last === undefined) throw new Error('a commit of entries made no version');
+  return last;
 }
 
-/** Removes one layer. */
+/** Removes one layer; for a collection those of all its entries at the scope. */
 export async function remove(
   context: Context,
   actor: Actor,
@@ -104,8 +143,13 @@ export async function remove(
   comment: string | undefined,
   options: WriteOptions & { readonly dryRun?: boolean },
 ): Promise<ConfigVersion | DryRun> {
-  const change = { ...parseWritten(key, scope), value: undefined, mustExist: true };
-  return writeOne(context, actor, change, comment, options);
+  const address = parseWritten(key, scope);
+  if (isCollection(address.key)) {
+    // Before anything of the scope is looked at; each entry is asked about below.
+    await requirePermission(context, actor, 'flags', { scope: address.scope, scopeId: address.scopeId }, 'list');
+    return writeEntries(context, actor, [{ ...scope, key, delete: true }], comment, options);
+  }
+  return writeOne(context, actor, { ...address, value: undefined, mustExist: true }, comment, options);
 }
 
 /**
@@ -125,8 +169,8 @@ export async function writeOne(
   await requirePermission(context, actor, options.action ?? actionOf(change), change);
   await requireBreakGlass(context, actor, [change], options.breakGlass);
   const words = asked === undefined ? undefined : [asked, expected?.text ?? null];
-  const intent = newIntent(actor, [{ ...change, expected }], comment, options, words);
-  if (options.dryRun === true) return dryRun(context, intent);
+  const intent = newIntent(actor, [{ ...change, expected: expected ?? change.expected }], comment, options, words);
+  if (options.dryRun === true) return dryRun(context, actor, intent);
   const { versions } = await submit(context, intent);
   return versions[0] ?? lost(intent);
 }
@@ -158,7 +202,7 @@ export async function parseChanges(
     });
   }
   const parsed: ValueChange[] = [];
-  for (const change of changes) parsed.push(await parseChange(context, change));
+  for (const change of changes) parsed.push(...(await parseChange(context, change)));
   return refuseTwice(parsed);
 }
 
@@ -166,7 +210,7 @@ function isList(changes: unknown): boolean {
   return Array.isArray(changes);
 }
 
-async function parseChange(context: Context, change: CommitChange): Promise<ValueChange> {
+async function parseChange(context: Context, change: CommitChange): Promise<readonly ValueChange[]> {
   if (typeof change !== 'object' || (change as unknown) === null) {
     throw new ConfigurationError('invalid_argument', {
       argument: 'changes',
@@ -174,9 +218,37 @@ async function parseChange(context: Context, change: CommitChange): Promise<Valu
     });
   }
   const address = parseAddress(change.key, change);
+  if (isCollection(address.key)) return parseEntries(context, { ...address, key: address.key }, change);
   const expected = await parseExpectation(context, address, change.ifVersion);
-  if (change.delete === true) return { ...address, value: undefined, mustExist: true, expected };
-  return { ...address, value: parseNewLayer(change.value), expiresAt: parseExpiry(change.expiresAt), expected };
+  if (change.delete === true) return [{ ...address, value: undefined, mustExist: true, expected }];
+  return [{ ...address, value: parseNewLayer(change.value), expiresAt: parseExpiry(change.expiresAt), expected }];
+}
+
+/** The changes of a collection's entries that a change of the collection means. */
+async function parseEntries(
+  context: Context,
+  collection: Address & { readonly key: Collection },
+  change: CommitChange,
+): Promise<readonly ValueChange[]> {
+  const { key, scope, scopeId } = collection;
+  if (change.delete !== true) {
+    const entries = spreadEntries(key, change.value).map(([entry, value]) => ({ ...change, key: entry, value }));
+    if (entries.length > 1) refuseExpectation(change);
+    return (await Promise.all(entries.map((entry) => parseChange(context, entry)))).flat();
+  }
+  refuseExpectation(change);
+  const layers = await readLayersOfScope(context.db, context.environment, scope, scopeId);
+  const own = layers.filter((layer) => collectionOf(layer.key) === key);
+  if (own.length === 0) throw new ConfigurationError('key_not_found', { key, scope: formatScope(collection) });
+  return own.map((layer) => ({ key: layer.key, scope, scopeId, value: undefined, mustExist: true }));
+}
+
+function refuseExpectation({ ifVersion }: CommitChange): void {
+  if (ifVersion === undefined) return;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'ifVersion',
+    problem: 'it is about one entry of the collection, and this writes several; give each as a change of its own',
+  });
 }
 
 function refuseTwice(changes: readonly ValueChange[]): readonly ValueChange[] {
@@ -212,7 +284,7 @@ export function parseAddress(key: string, scope: ScopeInput | undefined): Addres
 }
 
 function parseNewLayer(value: unknown): JsonValue {
-  const layer = parseLayer(parseJsonValue(value));
+  const layer = parseLayer(refuseSealed(parseJsonValue(value)));
   jsonText(layer);
   return layer;
 }
@@ -244,7 +316,7 @@ async function parseExpectation(
 export async function submit(context: Context, intent: Intent): Promise<Commit> {
   const settled = await passGate(context, intent);
   try {
-    return toCommit(settled, (await versionsOf(context, intent, settled)).map(toPublicVersion));
+    return toCommit(settled, await versionsOf(context, intent, settled));
   } catch (error) {
     if (settled.commit === undefined || !isConfigurationError(error, 'unavailable')) throw error;
     // It is stored, and only the look at its versions failed.
@@ -256,7 +328,7 @@ export async function submit(context: Context, intent: Intent): Promise<Commit> 
 async function passGate(context: Context, intent: Intent): Promise<Settled> {
   for (;;) {
     try {
-      return await context.queue.submit(intent);
+      return await withSecrets(context, intent, (given) => context.queue.submit(given));
     } catch (error) {
       if (!(error instanceof ApprovalNeeded)) throw error;
       const request = await fileValues(context, intent);
@@ -266,14 +338,20 @@ async function passGate(context: Context, intent: Intent): Promise<Settled> {
   }
 }
 
-async function versionsOf(context: Context, intent: Intent, settled: Settled): Promise<readonly StoredVersion[]> {
+async function versionsOf(context: Context, intent: Intent, settled: Settled): Promise<readonly ConfigVersion[]> {
   const { commit: stored, decision } = settled;
   if (stored !== undefined && decision === undefined) {
-    return inOrder(intent, await readVersionsAt(context.db, context.environment, intent.changes, stored.revision));
+    const versions = await readVersionsAt(context.db, context.environment, intent.changes, stored.revision);
+    return toShownVersions(context, inOrder(intent, versions));
   }
-  const made = new Map(madeVersions(intent, settled).map((version) => [version.hash, version]));
-  const missing = settled.hashes.filter((hash) => !made.has(hash));
-  for (const version of await readVersions(context.db, missing)) made.set(version.hash, version);
+  const made = new Map(madeVersions(intent, settled).map((version) => [version.hash, toPublicVersion(version)]));
+  const missing = await readVersions(
+    context.db,
+    settled.hashes.filter((hash) => !made.has(hash)),
+  );
+  for (const [index, version] of (await toShownVersions(context, missing)).entries()) {
+    made.set(missing[index]?.hash ?? '', version);
+  }
   return settled.hashes.map((hash) => made.get(hash) ?? lost(intent));
 }
 
@@ -308,7 +386,7 @@ function madeVersions(intent: Intent, { commit: stored, decision }: Settled): St
   if (stored === undefined || decision === undefined) return [];
   return decision.outcomes.flatMap((outcome) => {
     if (outcome.kind === 'unchanged') return [];
-    const { version, value } = outcome;
+    const { version, value, secrets } = outcome;
     const made: StoredVersion = {
       hash: version.hash,
       parentHash: version.parent,
@@ -318,7 +396,7 @@ function madeVersions(intent: Intent, { commit: stored, decision }: Settled): St
       scope: version.scope,
       scopeId: version.scope === 'global' ? null : version.scopeId,
       operation: version.operation,
-      value: value ?? null,
+      value: value === undefined ? null : maskSecrets(value, secrets),
       changedBy: stored.actor,
       changedAt: stored.at,
       comment: stored.comment,

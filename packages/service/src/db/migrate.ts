@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { ConfigurationError, isConfigurationError } from '@strata/core';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 import { verifySchema } from './verify-schema.ts';
 
 /** What `migrate` did. */
@@ -81,7 +81,8 @@ async function apply(database: Database, { name, body }: Migration): Promise<boo
   });
 }
 
-async function readLedger(database: Database): Promise<Map<string, LedgerRow>> {
+/** The migrations that are in force, by name; none where the database has no tables yet. */
+export async function readLedger(database: Sql): Promise<Map<string, LedgerRow>> {
   try {
     const rows = await database.query<LedgerRow>(
       'SELECT name, checksum, breaking FROM configuration_migrations ORDER BY name',

@@ -1,5 +1,5 @@
 /** Owns the SQL of change requests, their approvals and their comments. */
-import type { ApprovalPolicy, ConfigScope, ImpactLevel, JsonValue, RequestStatus } from '@strata/core';
+import type { ApprovalPolicy, ConfigScope, ImpactAnalysis, ImpactLevel, JsonValue, RequestStatus } from '@strata/core';
 import type { Binding, ProposedChange, RequestComment, StoredRequest } from '../change-request-record.ts';
 import type { Row, Sql, SqlParameter } from '../db/database.ts';
 import type { CommitOperation } from './commits.ts';
@@ -16,6 +16,7 @@ interface RequestRow extends Row {
   readonly arguments: string | null;
   readonly binding: string;
   readonly impact_level: ImpactLevel;
+  readonly impact: string | null;
   readonly minimum_approvals: number;
   readonly policies: string;
   readonly is_forced: boolean;
@@ -32,14 +33,17 @@ interface RequestRow extends Row {
   readonly closed_by: string | null;
   readonly closed_at: Date | null;
   readonly commit_id: string | null;
+  readonly revision: number | null;
   readonly approvals: string | null;
   readonly comments: string | null;
 }
 
 const requestColumns = `q.id, q.status, q.edition, q.operation, q.key, q.scope, q.scope_id, q.changes::text AS changes,
-  q.arguments::text AS arguments, q.binding::text AS binding, q.impact_level, q.minimum_approvals, q.policies::text AS policies,
+  q.arguments::text AS arguments, q.binding::text AS binding, q.impact_level, q.impact::text AS impact, q.minimum_approvals, q.policies::text AS policies,
   q.is_forced, q.requested_by, q.requested_at, q.editors, q.justification, q.call, q.idempotency_key, q.request_digest, q.apply_at,
   q.expires_at, q.reason, q.closed_by, q.closed_at, q.commit_id, (
+    SELECT c.revision FROM configuration_commits AS c WHERE c.id = q.commit_id
+  ) AS revision, (
     SELECT json_agg(json_build_object('approver', a.approver, 'roles', a.approver_roles, 'comment', a.comment, 'at', a.approved_at,
       'call', a.call) ORDER BY a.approved_at, a.approver)
     FROM configuration_change_approvals AS a WHERE a.request_id = q.id AND a.edition = q.edition
@@ -64,6 +68,7 @@ function toRequest(row: RequestRow): StoredRequest {
     arguments: parse<JsonValue>(row.arguments),
     binding: JSON.parse(row.binding) as Binding,
     impactLevel: row.impact_level,
+    impact: parse<ImpactAnalysis>(row.impact),
     minimumApprovals: row.minimum_approvals,
     policies: JSON.parse(row.policies) as ApprovalPolicy[],
     isForced: row.is_forced,
@@ -80,6 +85,7 @@ function toRequest(row: RequestRow): StoredRequest {
     closedBy: row.closed_by,
     closedAt: row.closed_at,
     commit: row.commit_id,
+    revision: row.revision,
     approvals: dated<{ approver: string; roles: string[]; comment: string | null; at: string; call: string }>(
       row.approvals,
     ),
@@ -97,6 +103,7 @@ export type RequestContent = Pick<
   | 'arguments'
   | 'binding'
   | 'impactLevel'
+  | 'impact'
   | 'minimumApprovals'
   | 'policies'
   | 'isForced'
@@ -125,16 +132,17 @@ const content = (request: RequestContent): SqlParameter[] => [
   request.isForced,
   request.justification,
   request.applyAt,
+  request.impact === null ? null : JSON.stringify(request.impact),
 ];
 
 /** Stores a request as pending. */
 export async function storeRequest(sql: Sql, environment: string, request: NewRequest): Promise<void> {
   await sql.query(
     `INSERT INTO configuration_change_requests (environment, key, scope, scope_id, changes, arguments, binding, impact_level,
-      minimum_approvals, policies, is_forced, justification, apply_at, id, status, operation, requested_by, requested_at, call,
+      minimum_approvals, policies, is_forced, justification, apply_at, impact, id, status, operation, requested_by, requested_at, call,
       idempotency_key, request_digest, expires_at)
-    SELECT $1, $2, $3, $4, $5::json, $6::json, $7::json, $8, $9::int, $10::json, $11::boolean, $12, $13::timestamptz, $14, 'pending', $15,
-      $16, t.now_at, $17::uuid, $18, $19, greatest(t.now_at, $13::timestamptz) + $20::int * interval '1 second'
+    SELECT $1, $2, $3, $4, $5::json, $6::json, $7::json, $8, $9::int, $10::json, $11::boolean, $12, $13::timestamptz, $14::json, $15,
+      'pending', $16, $17, t.now_at, $18::uuid, $19, $20, greatest(t.now_at, $13::timestamptz) + $21::int * interval '1 second'
     FROM (SELECT date_trunc('milliseconds', clock_timestamp()) AS now_at) AS t`,
     [
       environment,
@@ -160,9 +168,9 @@ export async function editRequest(
   await sql.query(
     `UPDATE configuration_change_requests SET key = $2, scope = $3, scope_id = $4, changes = $5::json, arguments = $6::json,
       binding = $7::json, impact_level = $8, minimum_approvals = $9::int, policies = $10::json, is_forced = $11::boolean,
-      justification = $12, apply_at = $13::timestamptz, status = 'pending', edition = edition + 1, reason = NULL,
-      editors = $14::text[],
-      expires_at = greatest(date_trunc('milliseconds', clock_timestamp()), $13::timestamptz) + $15::int * interval '1 second'
+      justification = $12, apply_at = $13::timestamptz, impact = $14::json, status = 'pending', edition = edition + 1, reason = NULL,
+      editors = $15::text[],
+      expires_at = greatest(date_trunc('milliseconds', clock_timestamp()), $13::timestamptz) + $16::int * interval '1 second'
     WHERE id = $1`,
     [id, ...content(request), [...edit.editors], edit.expiresIn],
   );

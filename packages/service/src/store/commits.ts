@@ -3,7 +3,18 @@ import type { Row, Sql } from '../db/database.ts';
 
 /** What a commit is about. */
 export type CommitOperation =
-  'change' | 'scope' | 'scope-removal' | 'schema' | 'lock' | 'unlock' | 'tag' | 'policy' | 'role' | 'binding';
+  | 'change'
+  | 'scope'
+  | 'scope-removal'
+  | 'schema'
+  | 'lock'
+  | 'unlock'
+  | 'tag'
+  | 'policy'
+  | 'role'
+  | 'binding'
+  | 'definition'
+  | 'dependency';
 
 export interface StoredCommit {
   readonly id: string;

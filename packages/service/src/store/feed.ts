@@ -6,6 +6,9 @@ import type { CommitOperation } from './commits.ts';
 
 /** What a layer was and is; undefined where it is absent. Only pages with values have it. */
 export interface LayerValues {
+  /** The full hash of the version, and of the one before it. */
+  readonly hash: string;
+  readonly parent: string | null;
   readonly version: string;
   readonly operation: VersionOperation;
   readonly before: JsonValue | undefined;
@@ -64,6 +67,7 @@ interface PageRow extends Row {
   readonly scope: ConfigScope;
   readonly scope_id: string;
   readonly hash?: string;
+  readonly parent?: string | null;
   readonly version_operation?: VersionOperation;
   readonly before?: string | null;
   readonly after?: string | null;
@@ -82,7 +86,7 @@ function pageQuery(columns: string, joins: string): string {
 
 const lightQuery = pageQuery('', '');
 const fullQuery = pageQuery(
-  ', v.hash, v.operation AS version_operation, p.value AS before, v.value AS after',
+  ', v.hash, v.parent, v.operation AS version_operation, p.value AS before, v.value AS after',
   ' LEFT JOIN configuration_versions AS p ON p.hash = v.parent',
 );
 
@@ -139,9 +143,15 @@ function toRecord(row: PageRow, revision: number): FeedRecord & { layers: Change
   };
 }
 
-function toValues({ hash, version_operation: operation, before, after }: PageRow): LayerValues | undefined {
+function toValues({
+  hash,
+  parent = null,
+  version_operation: operation,
+  before,
+  after,
+}: PageRow): LayerValues | undefined {
   if (hash === undefined || operation === undefined) return undefined;
-  return { version: shortVersion(hash), operation, before: toValue(before), after: toValue(after) };
+  return { hash, parent, version: shortVersion(hash), operation, before: toValue(before), after: toValue(after) };
 }
 
 function toValue(text: string | null | undefined): JsonValue | undefined {

@@ -2,6 +2,7 @@
 import {
   readJson,
   type Address,
+  type Collection,
   type ConfigScope,
   type JsonValue,
   type ScopeRef,
@@ -15,6 +16,8 @@ import { headColumns } from './settings.ts';
 /** A layer as far as a merge needs it. */
 export interface Layer extends Address {
   readonly value: JsonValue;
+  /** The full hash of its version, where that was read. */
+  readonly version?: string;
 }
 
 /** Which commit bears the revision of a read, where that was asked for. */
@@ -34,30 +37,45 @@ interface CommitRow extends ProgressRow {
 }
 
 /** The layers of one key, by scope. */
-type OneKeyRow = Row & CommitRow & Readonly<Partial<Record<ConfigScope, string | null>>>;
+type OneKeyRow = Row & CommitRow & Readonly<Partial<Record<ConfigScope | `${ConfigScope}_version`, string | null>>>;
 
 /** One layer; only the counter where there is none. */
 interface ChainRow extends Row, CommitRow {
+  readonly version?: string;
   readonly scope: ConfigScope | null;
   readonly key: string;
   readonly value: string;
 }
 
-/** Which keys a statement reads: one, several or all. */
-type KeyKind = 'one' | 'many' | 'all';
+/** Which keys are read: some, the entries of a collection, or all. */
+export type KeySelection = readonly string[] | { readonly within: Collection } | undefined;
 
-const kindOf = (keys: readonly string[] | undefined): KeyKind =>
-  keys === undefined ? 'all' : keys.length === 1 ? 'one' : 'many';
+/** Which keys a statement reads: one, several, those from one text up to another, or all. */
+type KeyKind = 'one' | 'many' | 'range' | 'all';
+
+function kindOf(keys: KeySelection): KeyKind {
+  if (keys === undefined) return 'all';
+  return 'within' in keys ? 'range' : keys.length === 1 ? 'one' : 'many';
+}
 
 /** @param place the number of the parameter that names the keys. */
 function keyFilter(kind: KeyKind, place: number): string {
   if (kind === 'all') return '';
+  if (kind === 'range') return ` AND s.key > $${String(place)} AND s.key < $${String(place + 1)}`;
   return kind === 'one' ? ` AND s.key = $${String(place)}` : ` AND s.key = ANY ($${String(place)}::text[])`;
 }
 
-function keyParameters(keys: readonly string[] | undefined): readonly SqlParameter[] {
-  const only = keys?.[0];
-  return keys === undefined ? [] : [keys.length === 1 && only !== undefined ? only : keys];
+function keyParameters(keys: KeySelection): readonly SqlParameter[] {
+  if (keys === undefined) return [];
+  if ('within' in keys) return rangeOf(keys.within);
+  const [only] = keys;
+  return [keys.length === 1 && only !== undefined ? only : keys];
+}
+
+/** The texts between which the keys of a collection's entries lie, in the order of their bytes. */
+export function rangeOf(collection: Collection): readonly [above: string, below: string] {
+  // The character after a slash is a zero.
+  return [`${collection}/`, `${collection}0`];
 }
 
 interface Statement {
@@ -85,29 +103,33 @@ function countedColumns(withCommit: boolean): string {
 
 const commitOf = (rows: readonly CommitRow[]): AtCommit => ({ commit: rows[0]?.at_commit ?? undefined });
 
-/** Reads the layers of `keys` (absent: of all keys) along a chain that is known. */
+/**
+ * Reads the layers of `keys` (absent: of all keys) along a chain that is known.
+ * @param withVersions whether their versions are read too, without which no secret in them can be opened.
+ */
 export async function readChain(
   sql: Sql,
   environment: string,
-  keys: readonly string[] | undefined,
+  keys: KeySelection,
   chain: readonly ScopeRef[],
   withCommit = false,
+  withVersions = false,
 ): Promise<ChainRead> {
   const kind = kindOf(keys);
   const parameters: SqlParameter[] = [environment];
   const counted = countedColumns(withCommit);
-  let name = `strata_chain_${kind}${withCommit ? '_commit' : ''}`;
+  let name = `strata_chain_${kind}${withCommit ? '_commit' : ''}${withVersions ? '_versions' : ''}`;
   for (const { scope, scopeId } of chain) {
     if (scope === 'global') continue;
     name += `_${scope}`;
     parameters.push(scopeId);
   }
   if (kind === 'one') {
-    const { text } = statementFor(name, () => oneKeyQuery(chain, counted));
+    const { text } = statementFor(name, () => oneKeyQuery(chain, counted, withVersions));
     const rows = await sql.query<OneKeyRow>(text, [...parameters, ...keyParameters(keys)], name);
-    return { ...progressOf(rows), ...commitOf(rows), layers: layersOfOneKey(rows[0], chain, keys?.[0] ?? '') };
+    return { ...progressOf(rows), ...commitOf(rows), layers: layersOfOneKey(rows[0], chain, onlyKey(keys)) };
   }
-  const { text } = statementFor(name, () => chainQuery(chain, kind, counted));
+  const { text } = statementFor(name, () => chainQuery(chain, kind, counted, withVersions));
   const rows = await sql.query<ChainRow>(text, [...parameters, ...keyParameters(keys)], name);
   return { ...progressOf(rows), ...commitOf(rows), layers: rows.flatMap((row) => toLayer(row, chain)) };
 }
@@ -119,34 +141,46 @@ function idsIn(chain: readonly ScopeRef[]): readonly (readonly [scope: ConfigSco
 }
 
 // One row with a column for each scope: what is most often read has the least to carry.
-function oneKeyQuery(chain: readonly ScopeRef[], counted: string): string {
-  const columns = idsIn(chain).map(
-    ([scope, id]) => `(SELECT s.value FROM configuration_settings AS s
-    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id} AND s.key = $${String(chain.length + 1)}) AS "${scope}"`,
-  );
+function oneKeyQuery(chain: readonly ScopeRef[], counted: string, withVersions: boolean): string {
+  const column = (name: string, scope: ConfigScope, id: string, as: string): string =>
+    `(SELECT s.${name} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id} AND s.key = $${String(chain.length + 1)}) AS "${as}"`;
+  const columns = idsIn(chain).flatMap(([scope, id]) => [
+    column('value', scope, id, scope),
+    ...(withVersions ? [column('version', scope, id, `${scope}_version`)] : []),
+  ]);
   return `SELECT ${counted}, ${columns.join(', ')} FROM configuration_counter AS c`;
+}
+
+function onlyKey(keys: KeySelection): string {
+  return (keys === undefined || 'within' in keys ? undefined : keys[0]) ?? '';
 }
 
 function layersOfOneKey(row: OneKeyRow | undefined, chain: readonly ScopeRef[], key: string): readonly Layer[] {
   return chain.flatMap(({ scope, scopeId }) => {
     const text = row?.[scope] ?? null;
-    return text === null ? [] : [{ key, scope, scopeId, value: readJson(text) }];
+    if (text === null) return [];
+    const version = row?.[`${scope}_version`] ?? undefined;
+    return [{ key, scope, scopeId, value: readJson(text), ...(version === undefined ? {} : { version }) }];
   });
 }
 
 // One index look-up for each scope: written as a join, the planner takes longer ways.
-function chainQuery(chain: readonly ScopeRef[], kind: KeyKind, counted: string): string {
+function chainQuery(chain: readonly ScopeRef[], kind: KeyKind, counted: string, withVersions: boolean): string {
+  const version = withVersions ? ', s.version' : '';
   const filter = keyFilter(kind, chain.length + 1);
   const lookUps = idsIn(chain).map(
-    ([scope, id]) => `SELECT '${scope}'::text AS scope, s.key, s.value FROM configuration_settings AS s
+    ([scope, id]) => `SELECT '${scope}'::text AS scope, s.key, s.value${version} FROM configuration_settings AS s
     WHERE s.environment = $1 AND s.scope = '${scope}' AND s.scope_id = ${id}${filter} AND s.value IS NOT NULL`,
   );
   return `SELECT ${counted}, l.* FROM configuration_counter AS c LEFT JOIN (${lookUps.join(' UNION ALL ')}) AS l ON true`;
 }
 
-function toLayer({ scope, key, value }: ChainRow, chain: readonly ScopeRef[]): readonly Layer[] {
+function toLayer({ scope, key, value, version }: ChainRow, chain: readonly ScopeRef[]): readonly Layer[] {
   const at = chain.find((one) => one.scope === scope);
-  return at === undefined ? [] : [{ key, scope: at.scope, scopeId: at.scopeId, value: readJson(value) }];
+  if (at === undefined) return [];
+  const layer = { key, scope: at.scope, scopeId: at.scopeId, value: readJson(value) };
+  return [version === undefined ? layer : { ...layer, version }];
 }
 
 /**
@@ -193,7 +227,7 @@ function scopeParameters({ scope, scopeId, organizationId, teamId }: ScopeReques
 export async function readLayers(
   sql: Sql,
   environment: string,
-  keys: readonly string[] | undefined,
+  keys: KeySelection,
   request: ScopeRequest,
   withCommit = false,
 ): Promise<HeadRead & AtCommit> {

@@ -1,5 +1,5 @@
 /** Owns the SQL of looking back at one commit: what it was, what it changed, and what is there now. */
-import { deepFreeze, readJson, type Address, type ConfigScope, type JsonValue } from '@strata/core';
+import { deepFreeze, readJson, type Address, type ConfigScope, type JsonValue, type Path } from '@strata/core';
 import type { Row, Sql } from '../db/database.ts';
 import type { CommitOperation } from './commits.ts';
 
@@ -49,6 +49,8 @@ export interface Layer {
   /** The full hash of its version. */
   readonly hash: string;
   readonly value: JsonValue | undefined;
+  /** Where secrets are in it, once they are opened. */
+  readonly secrets?: readonly Path[];
 }
 
 /** An address that a commit changed. */

@@ -1,10 +1,12 @@
 /** Owns the SQL of configuration_settings: the current layer of each address. */
 import {
+  type ConfigurationError,
   deepFreeze,
   readJson,
   type Address,
   type ConfigScope,
   type JsonValue,
+  type Path,
   type ScopeLink,
   type ScopeRef,
 } from '@strata/core';
@@ -16,6 +18,10 @@ export interface Head extends Address {
   readonly hash: string;
   readonly revision: number;
   readonly value: JsonValue | undefined;
+  /** Where secrets are in the value, once they are opened; absent where there are none. */
+  readonly secrets?: readonly Path[];
+  /** Why the secrets in it could not be opened. */
+  readonly fault?: ConfigurationError<'secret_damaged'>;
   /** When the layer removes itself. */
   readonly expiresAt: Date | undefined;
 }

@@ -1,6 +1,7 @@
 /** Owns the SQL of configuration_versions: every version of every address. */
 import {
   deepFreeze,
+  isCollection,
   readJson,
   shortVersion,
   type Address,
@@ -11,6 +12,7 @@ import {
   type VersionOperation,
 } from '@strata/core';
 import type { Row, Sql } from '../db/database.ts';
+import { rangeOf } from './layers.ts';
 
 /** A version as it is handed out, with its full hash. */
 export interface StoredVersion extends ConfigVersion {
@@ -89,6 +91,14 @@ export async function readVersions(sql: Sql, hashes: readonly string[]): Promise
   return rows.map(toVersion);
 }
 
+/** Which rows are of a key, or of the entries of a collection. @param place the number of the parameter that is the key. */
+function ofKey(key: string, column: string, place: number): string {
+  if (!isCollection(key)) return `${column} = $${String(place)}`;
+  // Names of ours, which need no quoting; the parameter is there for the statement to take it.
+  const [above, below] = rangeOf(key);
+  return `${column} > '${above}' AND ${column} < '${below}' AND $${String(place)}::text IS NOT NULL`;
+}
+
 /** Reads the versions of a key whose hash begins with `prefix` (hex), newest first, from the `offset`th on, at most `limit`. */
 export async function findVersions(
   sql: Sql,
@@ -101,7 +111,7 @@ export async function findVersions(
 ): Promise<StoredVersion[]> {
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables}
-    WHERE v.hash >= $1 AND v.hash < $1 || 'g' AND v.environment = $2 AND ($3::text IS NULL OR v.key = $3)
+    WHERE v.hash >= $1 AND v.hash < $1 || 'g' AND v.environment = $2 AND ($3::text IS NULL OR (${ofKey(key ?? '', 'v.key', 3)}))
       AND ($4::text IS NULL OR (v.scope = $4 AND v.scope_id = $5)) ORDER BY v.revision DESC, v.hash LIMIT $6 OFFSET $7`,
     [prefix, environment, key ?? null, scope?.scope ?? null, scope?.scopeId ?? null, limit, offset],
   );
@@ -120,7 +130,7 @@ export async function findTaggedVersions(
 ): Promise<StoredVersion[]> {
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables} JOIN configuration_tags AS g ON g.version = v.hash
-    WHERE g.environment = $1 AND g.tag = $2 AND g.key = $3 AND ($4::text IS NULL OR (g.scope = $4 AND g.scope_id = $5))
+    WHERE g.environment = $1 AND g.tag = $2 AND ${ofKey(key, 'g.key', 3)} AND ($4::text IS NULL OR (g.scope = $4 AND g.scope_id = $5))
     ORDER BY v.revision DESC, v.hash LIMIT $6 OFFSET $7`,
     [environment, tag, key, scope?.scope ?? null, scope?.scopeId ?? null, limit, offset],
   );
@@ -150,9 +160,12 @@ export async function readAddressHistory(
 
 /** A place in the listing of a key's versions: after one row of it, or without a scope after no row of that revision yet. */
 export type HistoryPlace =
-  (ScopeRef & { readonly revision: number }) | { readonly revision: number; readonly scope?: undefined };
+  (Address & { readonly revision: number }) | { readonly revision: number; readonly scope?: undefined };
 
-/** Reads the versions of a key after a place in their listing (absent: from its top), newest first, at all its scopes or at one. */
+/**
+ * Reads the versions of a key, or of all entries of a collection, after a place in their listing (absent: from its top), newest first, at
+ * all scopes or at one.
+ */
 export async function readKeyHistory(
   sql: Sql,
   environment: string,
@@ -162,26 +175,28 @@ export async function readKeyHistory(
   limit: number,
 ): Promise<StoredVersion[]> {
   // One commit can change a key at several scopes, so a revision alone is no place between two rows.
-  const [revision, afterScope, afterId] =
+  const [revision, afterKey, afterScope, afterId] =
     after?.scope === undefined
-      ? [(after?.revision ?? Number.MAX_SAFE_INTEGER) - 1, '', '']
-      : [after.revision, after.scope, after.scopeId];
+      ? [(after?.revision ?? Number.MAX_SAFE_INTEGER) - 1, '', '', '']
+      : [after.revision, after.key, after.scope, after.scopeId];
+  const kind = isCollection(key) ? `${key}_` : 'key_';
   const rows = await sql.query<VersionRow>(
     `SELECT ${versionColumns} FROM ${versionTables}
-    WHERE v.environment = $1 AND v.key = $2 AND v.revision <= $3::bigint
-      AND (v.revision < $3::bigint OR (v.scope, v.scope_id) > ($4, $5))
-      ${scope === undefined ? '' : 'AND v.scope = $7 AND v.scope_id = $8'}
-    ORDER BY v.revision DESC, v.scope, v.scope_id LIMIT $6`,
+    WHERE v.environment = $1 AND ${ofKey(key, 'v.key', 2)} AND v.revision <= $3::bigint
+      AND (v.revision < $3::bigint OR (v.key, v.scope, v.scope_id) > ($4, $5, $6))
+      ${scope === undefined ? '' : 'AND v.scope = $8 AND v.scope_id = $9'}
+    ORDER BY v.revision DESC, v.key, v.scope, v.scope_id LIMIT $7`,
     [
       environment,
       key,
       revision,
+      afterKey,
       afterScope,
       afterId,
       limit,
       ...(scope === undefined ? [] : [scope.scope, scope.scopeId]),
     ],
-    scope === undefined ? 'strata_key_history' : 'strata_scope_history',
+    scope === undefined ? `strata_${kind}history` : `strata_${kind}scope_history`,
   );
   return rows.map(toVersion);
 }

@@ -40,7 +40,7 @@ async function failureOf(store: TestDatabase, step: WriteStep): Promise<unknown>
       'SELECT c.revision, count(v.hash) FROM configuration_counter AS c LEFT JOIN configuration_versions AS v ON true GROUP BY 1',
     );
   const before = await count();
-  const failure = await runWriteStep(store.database, step).then(
+  const failure = await runWriteStep(store.database, step, '').then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -52,8 +52,12 @@ async function failureOf(store: TestDatabase, step: WriteStep): Promise<unknown>
 describeDatabases('the references of versions', (engine) => {
   it('lead from each version of an address to the one before it, in one step and over several', async () => {
     const store = await engine.open();
-    await runWriteStep(store.database, stepOf(2, [newVersion('k', 'a', null), newVersion('k', 'b', hashOf('a'), 1)]));
-    await runWriteStep(store.database, stepOf(1, [newVersion('k', 'c', hashOf('b'))]));
+    await runWriteStep(
+      store.database,
+      stepOf(2, [newVersion('k', 'a', null), newVersion('k', 'b', hashOf('a'), 1)]),
+      '',
+    );
+    await runWriteStep(store.database, stepOf(1, [newVersion('k', 'c', hashOf('b'))]), '');
     const versions = await store.database.query('SELECT hash, parent FROM configuration_versions ORDER BY revision');
     expect(versions).toEqual([
       { hash: hashOf('a'), parent: null },
@@ -70,7 +74,7 @@ describeDatabases('the references of versions', (engine) => {
     ['that is not the last one', null],
   ])('never lead to a parent %s', async (_, parent) => {
     const store = await engine.open();
-    await runWriteStep(store.database, stepOf(1, [newVersion('k', 'a', null), newVersion('other', 'b', null)]));
+    await runWriteStep(store.database, stepOf(1, [newVersion('k', 'a', null), newVersion('other', 'b', null)]), '');
     const step = stepOf(1, [newVersion('new', 'd', null), newVersion('k', 'c', parent)]);
     const failure = await failureOf(store, step);
     expect(failure).toMatchObject({ code: '40001' });
@@ -91,7 +95,7 @@ describeDatabases('the references of versions', (engine) => {
 
   it('tell which other head had moved', async () => {
     const store = await engine.open();
-    await runWriteStep(store.database, stepOf(1, [newVersion('above', 'a', null)]));
+    await runWriteStep(store.database, stepOf(1, [newVersion('above', 'a', null)]), '');
     const seen = ['none', 'above'].map((key) => ({ key, scope: 'global' as const, scopeId: '', hash: null }));
     const step = stepOf(1, [newVersion('k', 'b', null)], seen);
     expect(movedAddresses(await failureOf(store, step), step)).toMatchObject([{ key: 'above' }]);

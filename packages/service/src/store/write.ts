@@ -1,6 +1,6 @@
 /** Owns the call of the one write step, `configuration_write`. */
 import type { Address, ImpactLevel, VersionOperation } from '@strata/core';
-import type { Row, Sql } from '../db/database.ts';
+import type { QueryOptions, Row, Sql } from '../db/database.ts';
 import type { CommitOperation } from './commits.ts';
 import type { Progress } from './counter.ts';
 
@@ -70,16 +70,28 @@ const parameterTypes = [
   ...['int[]', ...Array<string>(9).fill('text[]'), 'timestamptz[]', 'int[]', 'boolean[]'],
   ...['text[]', 'text[]', 'text[]', 'text[]', 'text[]', 'bigint[]'],
 ];
-const writeQuery = `SELECT base_revision, committed_at FROM configuration_write(${parameterTypes
-  .map((type, index) => `$${String(index + 1)}::${type}`)
-  .join(', ')})`;
+const [environmentParameter, ...otherParameters] = parameterTypes.map(
+  (type, index) => `$${String(index + 1)}::${type}`,
+);
+// Arguments are evaluated before the function that they are given to.
+const stamped = `configuration_audit_with(${String(environmentParameter)}, $${String(parameterTypes.length + 1)}::text)`;
+const writeQuery = `SELECT base_revision, committed_at FROM configuration_write(${[stamped, ...otherParameters].join(', ')})`;
+
+/** How many addresses a statement takes within the usual time. */
+const usualAddresses = 2000;
+
+/** What a statement about many addresses is given: two milliseconds more for each beyond the usual number. */
+export function patienceFor(addresses: number): QueryOptions {
+  return addresses <= usualAddresses ? {} : { timeoutMs: 2000 + 2 * addresses };
+}
 
 /**
  * Runs the step: all of it or nothing.
+ * @param stamp what the audit rows are authenticated with; empty for nothing.
  * @throws the database's error with SQLSTATE 40001 when something that was decided on has moved; `unavailable` when other writers hold
  *   the counter for longer than a caller waits.
  */
-export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> {
+export async function runWriteStep(sql: Sql, step: WriteStep, stamp: string): Promise<Written> {
   const { commits, versions, seen } = step;
   const { follows, isHead } = orderOf(versions);
   const rows = await sql.query<Row & { readonly base_revision: number; readonly committed_at: Date }>(
@@ -122,8 +134,10 @@ export async function runWriteStep(sql: Sql, step: WriteStep): Promise<Written> 
       seen.map((head) => head.hash),
       [...step.quiet.keys()],
       [...step.quiet.values()],
+      stamp,
     ],
     'strata_write',
+    patienceFor(versions.length),
   );
   const row = rows[0];
   if (row === undefined) throw new Error('configuration_write answered no row');
