@@ -232,11 +232,11 @@ const commitCases: readonly Case[] = [
     {
       changes: [
         { key: 'other', scope: 'global', value: 1 },
-        { key: 'secrets', scope: 'global', value: { a: 1 } },
+        { key: 'secrets', scope: 'global', value: { a: { $masked: true } } },
       ],
     },
-    422,
-    'encryption_unavailable',
+    400,
+    'invalid_value',
   ],
   [
     'a commit that changes an address twice',

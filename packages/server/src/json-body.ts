@@ -10,9 +10,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   const text = decodeUtf8(bytes);
   try {
-    return longNumber.test(text)
-      ? (JSON.parse(text, refuseRounding as Reviver) as unknown)
-      : (JSON.parse(text) as unknown);
+    return longNumber.test(text) ? (JSON.parse(text, refuseRounding) as unknown) : (JSON.parse(text) as unknown);
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     // The parser's own message quotes the body, which may hold a secret.
@@ -32,11 +30,14 @@ function decodeUtf8(bytes: Buffer): string {
 /** Only numbers this long can be beyond 2^53, and looking at every number's text costs time. */
 const longNumber = /[0-9]{16}/;
 
-type Reviver = (name: string, value: unknown) => unknown;
-
-/** Node hands a reviver the text of each number as a third argument; the language's types do not know it yet. */
-function refuseRounding(_name: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  if (typeof value === 'number' && source !== undefined && /^-?[0-9]+$/.test(source) && !isExact(value, source)) {
+/**
+ * From version 22 on Node hands a reviver the text of each number as a third argument, which the language's types do not know yet; before,
+ * every whole number of a size that JavaScript rounds is in doubt.
+ */
+function refuseRounding(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number') return value;
+  const source = context?.source ?? (Number.isSafeInteger(value) || !Number.isInteger(value) ? '' : String(value));
+  if (/^-?[0-9]+$/.test(source) && (context?.source === undefined || !isExact(value, source))) {
     const shown = source.length > 40 ? `${source.slice(0, 40)}…` : source;
     throw new ConfigurationError('invalid_request', {
       problem: `the whole number ${shown} is too large to be kept exactly; send it as a text`,

@@ -10,6 +10,8 @@ declare module 'fastify' {
     readonly errors?: readonly ErrorCode[];
     /** The headers that its answers bear, for the API's document. */
     readonly answerHeaders?: Readonly<Record<string, object>>;
+    /** The media types of its body, for the API's document. Default: `application/json`. */
+    readonly bodyTypes?: readonly string[];
   }
 }
 
@@ -94,7 +96,7 @@ function fromFramework(error: unknown, request: FastifyRequest): unknown {
   if (validation !== undefined) return invalidRequest(validation, validationContext ?? 'request');
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new ConfigurationError('body_too_large', { limit: bodyLimit });
+      return new ConfigurationError('body_too_large', { limit: request.routeOptions.bodyLimit });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ConfigurationError('unsupported_media_type', {
         type: request.headers['content-type'] ?? 'of no type',

@@ -13,13 +13,20 @@ import { answerUnknownRoute } from './not-found.ts';
 import { collectRoutes } from './openapi/document.ts';
 import { bodyLimit, sendProblem } from './problem.ts';
 import { guardRequest } from './request-guard.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { backupRoutes } from './routes/backup.ts';
 import { blameRoutes } from './routes/blame.ts';
+import { compareRoutes } from './routes/compare.ts';
 import { commitRoutes } from './routes/commits.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { changeRequestRoutes } from './routes/change-requests.ts';
+import { evaluateRoutes } from './routes/evaluate.ts';
 import { exportRoutes } from './routes/export.ts';
+import { flagRoutes } from './routes/flags.ts';
 import { healthRoutes } from './routes/health.ts';
+import { importRoutes } from './routes/import.ts';
 import { historyRoutes } from './routes/history.ts';
+import { impactRoutes } from './routes/impact.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { lockRoutes } from './routes/locks.ts';
 import { openApiRoutes } from './routes/openapi.ts';
@@ -31,6 +38,10 @@ import { roleRoutes } from './routes/roles.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { scopeRoutes } from './routes/scopes.ts';
 import { tagRoutes } from './routes/tags.ts';
+import { usageRoutes } from './routes/usage.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { encryptionKeyRoutes } from './routes/encryption-keys.ts';
+import { revealRoutes } from './routes/reveal.ts';
 import { valueRoutes } from './routes/values.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -84,6 +95,7 @@ export function createServer(service: ConfigurationManagementService, options: S
 
 const features = [
   valueRoutes,
+  revealRoutes,
   layerRoutes,
   commitRoutes,
   historyRoutes,
@@ -96,9 +108,19 @@ const features = [
   schemaRoutes,
   scopeRoutes,
   exportRoutes,
+  importRoutes,
+  flagRoutes,
+  evaluateRoutes,
+  backupRoutes,
+  compareRoutes,
   changeRequestRoutes,
   policyRoutes,
   roleRoutes,
+  usageRoutes,
+  auditRoutes,
+  impactRoutes,
+  keyRoutes,
+  encryptionKeyRoutes,
 ];
 
 /** Aborts with the signal that was given, and at the latest when the server closes. */

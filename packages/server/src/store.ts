@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly dataDir?: string | undefined;
   /** A Redis in which the processes on this store share what they read, as a URL. Without one each keeps to its own memory. */
   readonly redisUrl?: string | undefined;
+  /** Whether this process seals the audit log. Default: false. */
+  readonly sealAudit?: boolean | undefined;
 }
 
 /** A service with the database that was opened for it. */
@@ -36,9 +38,13 @@ const connectTimeout = 5000;
  * @throws ConfigurationError `invalid_argument` for a URL that is none of Redis.
  */
 export async function openStore(options: StoreOptions, onIdleError: (error: Error) => void): Promise<Store> {
-  const { databaseUrl, dataDir = './.strata', redisUrl } = options;
+  const { databaseUrl, dataDir = './.strata', redisUrl, sealAudit = false } = options;
   const redis = redisUrl === undefined ? undefined : await openRedis(redisUrl, onIdleError);
-  const settings: ServiceOptions = { usage: true, ...(redis === undefined ? {} : { redis }) };
+  const settings: ServiceOptions = {
+    usage: true,
+    audit: { seal: sealAudit },
+    ...(redis === undefined ? {} : { redis }),
+  };
   const close = async (closeDatabase: () => Promise<void>): Promise<void> => {
     redis?.disconnect();
     await closeDatabase();

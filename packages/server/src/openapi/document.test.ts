@@ -3,7 +3,7 @@ import { errorCatalogue } from '@strata/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pathOf, type ApiDocument } from '../../../../test/api-document.ts';
 import { openStream } from '../../../../test/event-stream.ts';
-import { startTestServer, type TestServer } from '../../../../test/http-server.ts';
+import { startTestServer, testKey, type TestServer } from '../../../../test/http-server.ts';
 
 interface Route {
   readonly method: string;
@@ -15,7 +15,9 @@ const routes: Route[] = [];
 let server: TestServer;
 let document: ApiDocument;
 beforeAll(async () => {
-  server = await startTestServer();
+  // The second key opens nothing, so that it can be retired.
+  const unused = Buffer.alloc(32, 'unused').toString('base64');
+  server = await startTestServer({}, { encryptionKey: `${testKey},${unused}` });
   // Routes are added when the server gets ready, so this sees all of them, whatever the document's own collector sees.
   server.app.addHook('onRoute', ({ method, url, schema }) => {
     for (const one of [method].flat()) routes.push({ method: one, url, schema: schema as Route['schema'] });
@@ -52,9 +54,9 @@ describe("the API's document", () => {
     for (const { operation } of operations()) {
       for (const [status, response] of Object.entries(operation.responses)) {
         if ('$ref' in response || status === '204' || status === '304') continue;
-        expect(Object.values(response.content ?? {}), `${operation.operationId} ${status}`).toEqual([
-          { schema: expect.any(Object) as unknown },
-        ]);
+        const contents = Object.values(response.content ?? {});
+        expect(contents.length, `${operation.operationId} ${status}`).toBeGreaterThan(0);
+        for (const content of contents) expect(content).toEqual({ schema: expect.any(Object) as unknown });
       }
     }
   });
@@ -98,7 +100,9 @@ describe('a walk through the whole API', () => {
       const answer = await server.send(method, url, body, { 'x-strata-actor': actor });
       expect(answer.statusCode, `${method} ${url}: ${answer.body}`).toBeLessThan(300);
       seen.add(`${method} ${pathOf(document, url) ?? ''}`);
-      return answer.body === '' || !String(answer.headers['content-type']).includes('json') ? undefined : answer.json();
+      return answer.body === '' || !/[/+]json\b/.test(String(answer.headers['content-type']))
+        ? undefined
+        : answer.json();
     };
     await go('PUT', '/v1/scopes?scope=team&scopeId=red', { name: 'Red', parents: [{ scope: 'org', scopeId: 'acme' }] });
     await go('PUT', '/v1/scopes?scope=user&scopeId=bob', {});
@@ -135,6 +139,7 @@ describe('a walk through the whole API', () => {
       '/v1/scopes?limit=1',
       `/v1/chain?${context}`,
       '/v1/export?scope=org&scopeId=acme',
+      '/v1/export?scope=org&scopeId=acme&values=effective',
       '/v1/openapi.json',
       '/healthz',
       '/readyz',
@@ -149,11 +154,40 @@ describe('a walk through the whole API', () => {
     stream.close();
     seen.add('GET /v1/watch');
     await go('POST', '/v1/validate/theme', { value: 3 });
+    const sides = { left: { scope: 'org', scopeId: 'acme' }, right: { document: '{"a": 1}' } };
+    await go('POST', '/v1/compare', sides);
+    await go('POST', '/v1/promote', { source: sides.right, target: sides.left, dryRun: true });
+    const backup = await server.app.inject({ method: 'POST', url: '/v1/backup', headers: { host: 'localhost' } });
+    expect(backup.statusCode).toBe(200);
+    const empty = await startTestServer();
+    const restored = await empty.app.inject({
+      method: 'POST',
+      url: '/v1/backup/restore',
+      payload: backup.rawPayload,
+      headers: { host: 'localhost', 'content-type': 'application/octet-stream' },
+    });
+    await empty.close();
+    expect(restored.statusCode, restored.body).toBe(200);
+    for (const path of ['/v1/backup', '/v1/backup/restore']) seen.add(`POST ${path}`);
+    await go('POST', '/v1/import?scope=org&scopeId=acme&dryRun=true', { imported: 1 });
+    await go('POST', '/v1/import?scope=org&scopeId=acme', { imported: 1 });
     await go('DELETE', '/v1/locks/theme?scope=global&path=colour');
     await go('POST', '/v1/rollback/theme', { toVersion: 'stable', reason: 'was better' });
     const { id } = (await go('POST', '/v1/restore?scope=global', { revision: 5 })) as { id: string };
     await go('POST', `/v1/commits/${id}/revert?dryRun=true`, { reason: 'try' });
     await go('POST', `/v1/commits/${id}/revert`, { reason: 'too much' });
+    await go('POST', '/v1/flags', { flag: { name: 'menu', enabled: true, rolloutPercentage: 5 } });
+    await go('PUT', '/v1/flags/menu?scope=org&scopeId=acme', { flag: { rolloutPercentage: 100 } });
+    await go('GET', '/v1/flags?scope=org&scopeId=acme&archived=all');
+    await go('GET', '/v1/flags/menu');
+    const somebody = { context: { userId: 'ada', attributes: { role: 'tester' } }, default: null };
+    await go('POST', '/v1/flags/menu/evaluate', somebody);
+    await go('POST', '/v1/flags/menu/explain', { ...somebody, scope: { scope: 'org', scopeId: 'acme' } });
+    await go('POST', '/v1/evaluate', {});
+    await go('POST', '/v1/flags/menu/toggle', { comment: 'too early' });
+    await go('POST', '/v1/flags/menu/rollout?dryRun=true', { percentage: 7 });
+    await go('DELETE', '/v1/flags/menu?scope=org&scopeId=acme');
+    await go('POST', '/v1/flags/menu/archive', {});
     await go('PUT', '/v1/policies/money', { keys: ['money'], minimumApprovals: 1 });
     await go('PUT', '/v1/policies/none', { keys: ['none'], minimumApprovals: 1, comment: 'try' });
     await go('DELETE', '/v1/policies/none');
@@ -176,14 +210,36 @@ describe('a walk through the whole API', () => {
     await go('POST', `${one}/approve`, { edition: 3 }, 'bob');
     await go('POST', `${await request(3)}/reject`, { reason: 'no' }, 'bob');
     await go('POST', `${await request(4)}/withdraw`, {});
+    await go('POST', '/v1/reveal/theme?scope=global', { reason: 'try' });
+    await go('POST', '/v1/encryption-keys/rotate');
+    await go('POST', '/v1/encryption-keys/rewrap');
+    const { keys } = (await go('GET', '/v1/encryption-keys')) as { keys: { keyId: string; current: boolean }[] };
+    await go('POST', '/v1/encryption-keys/retire', { keyId: keys.find(({ current }) => !current)?.keyId });
     const admin = { subject: { user: 'ann' }, role: 'admin', scope: 'global' };
     await go('POST', '/v1/role-bindings', admin);
     const bound = { subject: { group: 'staff' }, role: 'viewer', scope: 'org', scopeId: 'acme' };
     const binding = (await go('POST', '/v1/role-bindings', bound)) as { id: string };
     await go('GET', '/v1/role-bindings?scope=org&scopeId=acme');
     await go('DELETE', `/v1/role-bindings/${binding.id}`);
+    await go('GET', '/v1/usage?days=7&limit=10');
+    await go('GET', '/v1/usage/unused');
+    await go('GET', '/v1/usage/flags?flag=none');
+    await go('GET', '/v1/usage/stale-flags?days=7');
+    await go('POST', '/v1/impact/theme', { value: { colour: 'green' } });
+    await go('PATCH', '/v1/keys/theme', { owner: 'design', services: ['shop'], restartNeeded: true });
+    await go('GET', '/v1/keys?key=theme');
+    await go('PUT', '/v1/dependencies/theme', { dependsOn: 'a/b', comment: 'why' });
+    await go('GET', '/v1/dependencies');
+    await go('GET', '/v1/dependencies/theme');
+    await go('DELETE', '/v1/dependencies/theme?dependsOn=a%2Fb');
     await go('DELETE', '/v1/layers/theme?force=true');
     await go('DELETE', '/v1/scopes?scope=user&scopeId=bob');
+    await go('GET', '/v1/audit?limit=1');
+    await go('POST', '/v1/audit/checkpoints');
+    await go('GET', '/v1/audit/checkpoints');
+    await go('POST', '/v1/audit/verify', {});
+    await go('GET', '/v1/audit/export');
+    await go('POST', '/v1/audit/prune', { before: '2020-01-01', reason: 'Old' });
     expect([...seen].sort()).toEqual(
       operations()
         .map(({ method, path }) => `${method} ${path}`)

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { RouteOptions } from 'fastify';
 import { z } from 'zod';
-import { actorHeader } from '../actor.ts';
+import { actorHeader, serviceHeader } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { toJsonSchema, type JsonSchema, type Part } from './json-schema.ts';
 import { refusal, refusalsOf, type Components } from './refusals.ts';
@@ -38,14 +38,14 @@ export function describeRoute(route: RouteOptions, method: string, components: C
     ...parametersOf('query', schema.querystring, components),
     ...(conditional ? [heldParameter] : []),
     ...parametersOf('header', schema.headers, components),
-    ...(path.startsWith('/v1/') ? [actorParameter] : []),
+    ...(path.startsWith('/v1/') ? [actorParameter, serviceParameter] : []),
   ];
   const operation = {
     operationId: nameOf(path, method),
     summary: schema.summary,
     tags: [path.split('/')[2] ?? 'server'],
     parameters,
-    ...(schema.body === undefined ? {} : { requestBody: bodyOf(schema.body, components) }),
+    ...(schema.body === undefined ? {} : { requestBody: bodyOf(schema.body, components, route.config?.bodyTypes) }),
     responses: {
       ...successes(
         schema,
@@ -84,6 +84,14 @@ const actorParameter = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
+const serviceParameter = {
+  name: serviceHeader,
+  in: 'header',
+  required: false,
+  description: 'The service for which is read, for usage counters. Default: it has no name.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
 const heldParameter = {
   name: 'if-none-match',
   in: 'header',
@@ -111,11 +119,9 @@ function parametersOf(
   });
 }
 
-function bodyOf(schema: z.ZodType, components: Components): Part {
-  return {
-    required: true,
-    content: { 'application/json': { schema: toJsonSchema(schema, 'input', components.schemas) } },
-  };
+function bodyOf(schema: z.ZodType, components: Components, types: readonly string[] = ['application/json']): Part {
+  const content = { schema: toJsonSchema(schema, 'input', components.schemas) };
+  return { required: true, content: Object.fromEntries(types.map((type) => [type, content])) };
 }
 
 const entityTag = { description: 'Names this answer; for a layer its version in quotes.', schema: { type: 'string' } };

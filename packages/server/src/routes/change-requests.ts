@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
+import { tellRevision, writeAnswerHeaders } from '../revision-headers.ts';
+import { impactAnalysis } from './impact.ts';
 import { policyRecord } from './policies.ts';
 import { pageLimit, place, scopeInput } from './scope-query.ts';
 import { diffRecord } from './version-record.ts';
@@ -34,6 +36,9 @@ export const changeRequestRecord = z
     status: z.enum(requestStatuses),
     edition: z.int().describe('Counts the edits, from 1; an approval is of one edition'),
     impactLevel: level,
+    impact: impactAnalysis
+      .optional()
+      .describe('What it does, computed when it was requested or last edited; only where one request is asked for'),
     requestedBy: z.string(),
     requestedAt: z.date(),
     editors: z.array(z.string()).readonly(),
@@ -52,6 +57,7 @@ export const changeRequestRecord = z
     closedBy: z.string().optional(),
     closedAt: z.date().optional(),
     commit: z.string().optional().describe('The commit that applied it'),
+    revision: z.int().optional().describe('The revision of that commit'),
   })
   .meta({ id: 'ChangeRequest' });
 
@@ -196,7 +202,10 @@ function addDecisions(app: App, service: ConfigurationManagementService): void {
     '/v1/change-requests/:id/approve',
     {
       preValidation: refuseConditions,
-      config: { errors: [...decisionErrors, 'self_approval', 'already_approved', 'not_an_approver', 'request_edited'] },
+      config: {
+        answerHeaders: writeAnswerHeaders,
+        errors: [...decisionErrors, 'self_approval', 'already_approved', 'not_an_approver', 'request_edited'],
+      },
       schema: {
         summary: 'Approves a request; the last approval that it needs applies it',
         params: idParams,
@@ -207,10 +216,13 @@ function addDecisions(app: App, service: ConfigurationManagementService): void {
         response: oneSchema,
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const actor = actorOf(request);
       const { comment: said, edition } = request.body;
-      return service.as(actor).approveChange(request.params.id, actor.id, said, given('edition', edition));
+      const { params } = request;
+      const decided = await service.as(actor).approveChange(params.id, actor.id, said, given('edition', edition));
+      if (decided.revision !== undefined) tellRevision(reply, decided.revision);
+      return decided;
     },
   );
   app.post(

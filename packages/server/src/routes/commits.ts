@@ -8,7 +8,15 @@ import { problemSchema } from '../problem.ts';
 import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { scopeInput } from './scope-query.ts';
 import { versionRecord } from './version-record.ts';
-import { bodyIdempotencyKey, comment, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
+import {
+  bodyIdempotencyKey,
+  breakGlass,
+  comment,
+  force,
+  given,
+  onceHeaders,
+  refuseConditions,
+} from './write-headers.ts';
 
 /** One atomic change by one actor with one comment. */
 export const commitRecord = z
@@ -44,6 +52,7 @@ const commitBody = z.strictObject({
   changes: z.array(change).min(1),
   comment,
   force,
+  breakGlass,
   idempotencyKey: bodyIdempotencyKey,
 });
 
@@ -64,7 +73,6 @@ export function commitRoutes(service: ConfigurationManagementService): FastifyPl
             'value_too_large',
             'validation_failed',
             'scope_not_allowed',
-            'encryption_unavailable',
             'schema_code_missing',
             'would_break',
             'conflict',
@@ -73,6 +81,7 @@ export function commitRoutes(service: ConfigurationManagementService): FastifyPl
             'key_not_found',
             'locked',
             'idempotency_conflict',
+            'reason_required',
           ],
         },
         schema: {
@@ -84,8 +93,12 @@ export function commitRoutes(service: ConfigurationManagementService): FastifyPl
       },
       async (request, reply) => {
         const actor = actorOf(request);
-        const { changes, comment: why, force: forced, idempotencyKey } = request.body;
-        const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
+        const { changes, comment: why, force: forced, breakGlass: emergency, idempotencyKey } = request.body;
+        const options = {
+          ...readIdempotencyKey(request, idempotencyKey),
+          ...given('force', forced),
+          ...given('breakGlass', emergency),
+        };
         return withRevision(reply, await service.as(actor).commit(changes as CommitChange[], actor.id, why, options));
       },
     );

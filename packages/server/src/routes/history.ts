@@ -11,7 +11,7 @@ import { writeAnswerHeaders } from '../revision-headers.ts';
 import { dryRunFlag, dryRunRecord, tagged, writeErrors } from './layers.ts';
 import { keyParams, narrowing, optionalScopeQuery, pageLimit, positiveInteger } from './scope-query.ts';
 import { diffRecord, versionRecord } from './version-record.ts';
-import { force, given, writeHeaders } from './write-headers.ts';
+import { breakGlass, force, given, writeHeaders } from './write-headers.ts';
 
 // A revision has at most 15 digits and a version at least 16, so that each is known by its form.
 const version = z.string().regex(/^[0-9a-f]{16,64}$/, 'must be a revision, or next of the page before');
@@ -137,19 +137,20 @@ function addRollback(app: App, service: ConfigurationManagementService): void {
         params: keyParams,
         querystring: optionalScopeQuery.extend({ dryRun: dryRunFlag }),
         headers: writeHeaders,
-        body: z.strictObject({ toVersion: reference, reason: z.string().min(1), force }),
+        body: z.strictObject({ toVersion: reference, reason: z.string().min(1), force, breakGlass }),
         response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
       },
     },
     async (request, reply) => {
       const actor = actorOf(request);
       const key = request.params['*'];
-      const { toVersion, reason, force: forced } = request.body;
+      const { toVersion, reason, force: forced, breakGlass: emergency } = request.body;
       const options = {
         ...narrowing(request.query),
         ...readPrecondition(request),
         ...readIdempotencyKey(request),
         ...given('force', forced),
+        ...given('breakGlass', emergency),
       };
       const acting = service.as(actor);
       return request.query.dryRun === 'true'

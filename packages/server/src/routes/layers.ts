@@ -1,5 +1,5 @@
 /** Owns the routes of layers: what is stored at one scope, its writing and its removal. */
-import { ConfigurationError, formatScope, impactLevels, parseScope, type ErrorCode } from '@strata/core';
+import { ConfigurationError, formatScope, parseScope, type ErrorCode } from '@strata/core';
 import type { ConfigurationManagementService, WriteOptions } from '@strata/service';
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
@@ -9,10 +9,10 @@ import { readPrecondition, versionTag } from '../etag.ts';
 import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
 import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
-import { flag, keyParams, place, scopeQuery } from './scope-query.ts';
-import { brokenLayer } from './schemas.ts';
-import { diffRecord, versionRecord } from './version-record.ts';
-import { bodyIdempotencyKey, comment, force, given, refuseBody, writeHeaders } from './write-headers.ts';
+import { impactReport } from './impact.ts';
+import { flag, keyParams, scopeQuery } from './scope-query.ts';
+import { versionRecord } from './version-record.ts';
+import { bodyIdempotencyKey, breakGlass, comment, force, given, refuseBody, writeHeaders } from './write-headers.ts';
 
 /** `dryRun` of a query. */
 export const dryRunFlag = flag.describe('Answers what the write would do, and does not do it');
@@ -24,6 +24,7 @@ const writeBody = z.strictObject({
   comment,
   expiresAt: z.iso.datetime({ offset: true }).optional().describe('When the layer removes itself'),
   force,
+  breakGlass,
   idempotencyKey: bodyIdempotencyKey,
 });
 
@@ -35,29 +36,16 @@ export const writeErrors = [
   'value_too_large',
   'validation_failed',
   'scope_not_allowed',
-  'encryption_unavailable',
   'schema_code_missing',
   'would_break',
   'conflict',
   'locked',
   'idempotency_conflict',
+  'reason_required',
 ] as const satisfies readonly ErrorCode[];
 
 /** What a write would do. */
-export const dryRunRecord = z
-  .object({
-    dryRun: z.literal(true),
-    key: z.string(),
-    ...place.shape,
-    changed: z.boolean(),
-    impactLevel: z.enum(impactLevels),
-    diff: z.array(diffRecord).readonly(),
-    effectiveDiff: z.array(diffRecord).readonly(),
-    wouldBreak: z.array(brokenLayer).readonly(),
-    requiresApproval: z.boolean().describe('Whether it would become a change request'),
-    minimumApprovals: z.int(),
-  })
-  .meta({ id: 'DryRun' });
+export const dryRunRecord = z.object({ dryRun: z.literal(true), ...impactReport.shape }).meta({ id: 'DryRun' });
 
 /** `GET`, `PUT` and `DELETE /v1/layers/<key>`. */
 export function layerRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
@@ -111,7 +99,7 @@ function addWrite(app: App, service: ConfigurationManagementService): void {
     },
     async (request, reply) => {
       const actor = actorOf(request);
-      const { value, comment: why, expiresAt, force: forced, idempotencyKey } = request.body;
+      const { value, comment: why, expiresAt, force: forced, breakGlass: emergency, idempotencyKey } = request.body;
       const { dryRun, ...scope } = request.query;
       const key = request.params['*'];
       const options: WriteOptions = {
@@ -119,6 +107,7 @@ function addWrite(app: App, service: ConfigurationManagementService): void {
         ...readIdempotencyKey(request, idempotencyKey),
         ...given('expiresAt', expiresAt),
         ...given('force', forced),
+        ...given('breakGlass', emergency),
       };
       const acting = service.as(actor);
       return dryRun === 'true'
@@ -137,19 +126,20 @@ function addRemoval(app: App, service: ConfigurationManagementService): void {
       schema: {
         summary: 'Removes a layer, so that the scope inherits again',
         params: keyParams,
-        querystring: writeQuery.extend({ comment, force: flag.describe('As in the body of PUT') }),
+        querystring: writeQuery.extend({ comment, force: flag.describe('As in the body of PUT'), breakGlass }),
         headers: writeHeaders,
         response: { 200: z.union([versionRecord, dryRunRecord]), default: problemSchema },
       },
     },
     async (request, reply) => {
       const actor = actorOf(request);
-      const { dryRun, comment: why, force: forced, ...scope } = request.query;
+      const { dryRun, comment: why, force: forced, breakGlass: emergency, ...scope } = request.query;
       const key = request.params['*'];
       const options: WriteOptions = {
         ...readPrecondition(request),
         ...readIdempotencyKey(request),
         force: forced === 'true',
+        ...given('breakGlass', emergency),
       };
       const acting = service.as(actor);
       return dryRun === 'true'

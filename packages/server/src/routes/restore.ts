@@ -8,7 +8,15 @@ import { problemSchema } from '../problem.ts';
 import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { commitRecord } from './commits.ts';
 import { requiredScopeQuery } from './scope-query.ts';
-import { bodyIdempotencyKey, comment, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
+import {
+  bodyIdempotencyKey,
+  breakGlass,
+  comment,
+  force,
+  given,
+  onceHeaders,
+  refuseConditions,
+} from './write-headers.ts';
 
 const targets = ['at', 'revision', 'tag'] as const;
 
@@ -19,6 +27,7 @@ const restoreBody = z
     tag: z.string().optional().describe('Each key that bears the tag to the version that it marks'),
     comment,
     force,
+    breakGlass,
     idempotencyKey: bodyIdempotencyKey,
   })
   .refine(
@@ -42,11 +51,11 @@ export function restoreRoutes(service: ConfigurationManagementService): FastifyP
             'version_not_found',
             'validation_failed',
             'scope_not_allowed',
-            'encryption_unavailable',
             'schema_code_missing',
             'would_break',
             'locked',
             'idempotency_conflict',
+            'reason_required',
           ],
         },
         schema: {
@@ -59,9 +68,13 @@ export function restoreRoutes(service: ConfigurationManagementService): FastifyP
       },
       async (request, reply) => {
         const actor = actorOf(request);
-        const { comment: why, force: forced, idempotencyKey, at, revision, tag } = request.body;
+        const { comment: why, force: forced, breakGlass: emergency, idempotencyKey, at, revision, tag } = request.body;
         const target = { ...given('at', at), ...given('revision', revision), ...given('tag', tag) } as RestoreTarget;
-        const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
+        const options = {
+          ...readIdempotencyKey(request, idempotencyKey),
+          ...given('force', forced),
+          ...given('breakGlass', emergency),
+        };
         return withRevision(reply, await service.as(actor).restore(target, request.query, actor.id, why, options));
       },
     );

@@ -1,5 +1,4 @@
 /** Owns the route that undoes one commit. */
-import { impactLevels } from '@strata/core';
 import type { ConfigurationManagementService } from '@strata/service';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -8,38 +7,22 @@ import { readIdempotencyKey } from '../idempotency.ts';
 import { problemSchema } from '../problem.ts';
 import { withRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { commitRecord } from './commits.ts';
+import { impactAnalysis, layerPreview } from './impact.ts';
 import { dryRunFlag } from './layers.ts';
-import { brokenLayer } from './schemas.ts';
-import { place } from './scope-query.ts';
-import { diffRecord } from './version-record.ts';
-import { bodyIdempotencyKey, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
+import { bodyIdempotencyKey, breakGlass, force, given, onceHeaders, refuseConditions } from './write-headers.ts';
 
 /** What a revert would do. */
 const revertDryRun = z
   .object({
     dryRun: z.literal(true),
+    ...impactAnalysis.shape,
     commit: z.string().describe('The commit that would be undone'),
-    revision: z.int(),
-    changes: z
-      .array(
-        z.object({
-          key: z.string(),
-          ...place.shape,
-          changed: z.boolean(),
-          impactLevel: z.enum(impactLevels),
-          diff: z.array(diffRecord).readonly(),
-          effectiveDiff: z.array(diffRecord).readonly(),
-        }),
-      )
-      .readonly()
-      .describe('One for each layer that the commit changed'),
-    wouldBreak: z.array(brokenLayer).readonly(),
-    requiresApproval: z.boolean(),
-    minimumApprovals: z.int(),
+    revision: z.int().describe('The revision of that commit'),
+    changes: z.array(layerPreview).readonly().describe('One for each layer that the commit changed'),
   })
   .meta({ id: 'RevertDryRun' });
 
-const revertBody = z.strictObject({ reason: z.string().min(1), force, idempotencyKey: bodyIdempotencyKey });
+const revertBody = z.strictObject({ reason: z.string().min(1), force, breakGlass, idempotencyKey: bodyIdempotencyKey });
 
 /** `POST /v1/commits/<commit>/revert`. */
 export function revertRoutes(service: ConfigurationManagementService): FastifyPluginCallbackZod {
@@ -58,7 +41,6 @@ export function revertRoutes(service: ConfigurationManagementService): FastifyPl
             'value_too_large',
             'validation_failed',
             'scope_not_allowed',
-            'encryption_unavailable',
             'schema_code_missing',
             'would_break',
             'locked',
@@ -79,8 +61,12 @@ export function revertRoutes(service: ConfigurationManagementService): FastifyPl
       async (request, reply) => {
         const actor = actorOf(request);
         const { id } = request.params;
-        const { reason, force: forced, idempotencyKey } = request.body;
-        const options = { ...readIdempotencyKey(request, idempotencyKey), ...given('force', forced) };
+        const { reason, force: forced, breakGlass: emergency, idempotencyKey } = request.body;
+        const options = {
+          ...readIdempotencyKey(request, idempotencyKey),
+          ...given('force', forced),
+          ...given('breakGlass', emergency),
+        };
         const acting = service.as(actor);
         return request.query.dryRun === 'true'
           ? await acting.revert(id, actor.id, reason, { ...options, dryRun: true })

@@ -9,7 +9,10 @@ import { problemSchema } from '../problem.ts';
 import { minRevisionHeaders, minRevisionQuery, readAnswerHeaders, readOptions, tellAge } from '../revision-headers.ts';
 import { keyParams, place, placeOf, scopeContextQuery } from './scope-query.ts';
 
-const effectiveValue = z.object({ key: z.string(), ...place.shape, value: z.unknown() }).meta({ id: 'EffectiveValue' });
+/** An effective value with its address. */
+export const effectiveValue = z
+  .object({ key: z.string(), ...place.shape, value: z.unknown() })
+  .meta({ id: 'EffectiveValue' });
 
 const effectiveValues = place
   .extend({ values: z.record(z.string(), z.unknown()).describe('By key') })
@@ -33,6 +36,9 @@ export function valueRoutes(service: ConfigurationManagementService): FastifyPlu
   };
 }
 
+/** Secrets take a call of their own. */
+const withoutSecrets = { secrets: 'mask' } as const;
+
 type App = Parameters<FastifyPluginCallbackZod>[0];
 
 function addOne(app: App, service: ConfigurationManagementService): void {
@@ -45,7 +51,7 @@ function addOne(app: App, service: ConfigurationManagementService): void {
         answerHeaders: readAnswerHeaders,
       },
       schema: {
-        summary: 'The effective value of a key at a scope',
+        summary: 'The effective value of a key at a scope; secrets in it are masked',
         params: keyParams,
         querystring: oneQuery,
         headers: minRevisionHeaders,
@@ -70,7 +76,7 @@ function addSeveral(app: App, service: ConfigurationManagementService): void {
       onSend: answerConditionally,
       config: { errors: ['invalid_key', 'invalid_scope', 'revision_not_reached'], answerHeaders: readAnswerHeaders },
       schema: {
-        summary: 'The effective values of several keys at a scope (null where missing), or of all',
+        summary: 'The effective values of several keys at a scope (null where missing), or of all; secrets are masked',
         querystring: severalQuery,
         headers: minRevisionHeaders,
         response: { 200: effectiveValues, default: problemSchema },
@@ -79,7 +85,7 @@ function addSeveral(app: App, service: ConfigurationManagementService): void {
     async (request, reply) => {
       const { key: keys, minRevision, ...scope } = request.query;
       const acting = service.as(actorOf(request));
-      const options = readOptions(request.headers, minRevision);
+      const options = { ...readOptions(request.headers, minRevision), ...withoutSecrets };
       const { values, ...age } =
         keys === undefined ? await acting.readAll(scope, options) : await acting.readBatch(keys, scope, options);
       tellAge(reply, age);
@@ -95,11 +101,21 @@ async function readValue(
   scope: z.output<typeof scopeContextQuery>,
   options: ReadOptions | undefined,
 ): Promise<DatedValue<JsonValue>> {
-  const read = await service.read<JsonValue>(key, scope, options);
-  if (read.value !== null) return read;
+  const read = await service.read<JsonValue>(key, scope, { ...options, ...withoutSecrets });
+  return { ...read, value: await requireThere(service, key, scope, read.value) };
+}
+
+/** The value, if there is one. @throws ConfigurationError `key_not_found` when no layer gives a value. */
+export async function requireThere(
+  service: ConfigurationManagementService,
+  key: string,
+  scope: z.output<typeof scopeContextQuery>,
+  value: JsonValue,
+): Promise<JsonValue> {
+  if (value !== null) return value;
   // The library answers null both for a stored null and for nothing; over HTTP they are 200 and 404.
   const { leaves, value: explained } = await service.explain(key, scope);
   if (leaves.length === 0)
     throw new ConfigurationError('key_not_found', { key, scope: formatScope(parseScopeContext(scope)) });
-  return { ...read, value: explained };
+  return explained;
 }

@@ -18,6 +18,13 @@ export const onceHeaders = z.looseObject({ 'idempotency-key': idempotencyKey });
 /** `force` of a body. */
 export const force = z.boolean().optional().describe('Goes ahead although values below become invalid');
 
+/** `breakGlass` of a body or query. */
+export const breakGlass = z
+  .string()
+  .min(1)
+  .optional()
+  .describe('Goes ahead without the approvals that it needs, for this reason. Takes the permission break-glass');
+
 /** A comment of a body or query. */
 export const comment = z.string().optional().describe('Why');
 
