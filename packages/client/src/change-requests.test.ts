@@ -72,7 +72,11 @@ describe('change requests', () => {
     expect(await bob.commentOnChange(id, 'Fine')).toMatchObject({ comments: [{ author: 'bob', comment: 'Fine' }] });
     expect(await refusalOf(ann.approveChange(id))).toMatchObject({ code: 'self_approval', status: 403 });
     await bob.approveChange(id, 'Go');
-    expect(await carl.approveChange(id, undefined, { edition: 1 })).toMatchObject({ status: 'applied' });
+    const applied = await carl.approveChange(id, undefined, { edition: 1 });
+    expect(applied).toMatchObject({ status: 'applied' });
+    // Whoever approved last reads what he approved.
+    expect([applied.revision, bob.lastRevision]).toEqual([carl.lastRevision, 0]);
+    expect(carl.lastRevision).toBeGreaterThan(0);
     expect(await ann.getValue(key)).toMatchObject({ value: { maintenanceApproval: 600 } });
   });
 

@@ -1,5 +1,14 @@
 /** Owns the calls on change requests, approval policies and roles. */
-import type { ApprovalPolicy, Diff, ImpactLevel, JsonValue, Permission, RequestStatus, ScopeInput } from '@strata/core';
+import type {
+  ApprovalPolicy,
+  Diff,
+  ImpactAnalysis,
+  ImpactLevel,
+  JsonValue,
+  Permission,
+  RequestStatus,
+  ScopeInput,
+} from '@strata/core';
 import { scopeQuery, type Place } from './address.ts';
 import type { Connection } from './connection.ts';
 
@@ -25,6 +34,8 @@ export interface ChangeRequest extends Place {
   /** Counts the edits, from 1. An approval is of one edition. */
   readonly edition: number;
   readonly impactLevel: ImpactLevel;
+  /** What it does, computed when it was requested or last edited; only where one request is asked for. */
+  readonly impact?: ImpactAnalysis;
   readonly requestedBy: string;
   readonly requestedAt: string;
   readonly editors: readonly string[];
@@ -45,8 +56,9 @@ export interface ChangeRequest extends Place {
   readonly reason?: string;
   readonly closedBy?: string;
   readonly closedAt?: string;
-  /** The commit that applied it. */
+  /** The commit that applied it, and its revision. */
   readonly commit?: string;
+  readonly revision?: number;
 }
 
 /** One change to ask for. */

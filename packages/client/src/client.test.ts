@@ -280,5 +280,22 @@ describe('scopes', () => {
   it('are exported, byte for byte', async () => {
     expect(await client.exportConfig(acme)).toBe(await server.service.exportConfig(acme));
     expect(JSON.parse(await client.exportConfig())).toMatchObject({ format: 'strata-export' });
+    const yaml = await client.exportConfig(acme, { format: 'yaml', subtree: true, deleted: true });
+    expect(yaml).toBe(await server.service.exportConfig(acme, 'yaml', { subtree: true, deleted: true }));
+    const parts: Uint8Array[] = [];
+    for await (const part of await client.exportStream(acme)) parts.push(part);
+    expect(Buffer.concat(parts).toString()).toBe(await server.service.exportConfig(acme));
+    const other = { scope: 'org', scopeId: 'imported' } as const;
+    const dry = await client.importConfig('{"a": 1}', { scope: other, dryRun: true });
+    expect(dry).toMatchObject({ imported: 1, revision: null, changes: [{ key: 'a', ...other }] });
+    const told: unknown[] = [];
+    const onProgress = (progress: unknown): number => told.push(progress);
+    const done = await client.importConfig('a: 1\n"b": no\n', { format: 'yaml', scope: other, onProgress });
+    expect([done, told]).toMatchObject([{ imported: 2, failed: 0 }, [{ done: 2, total: 2 }]]);
+    expect(await server.service.get('b', other)).toBe('no');
+    await expect(client.importConfig('{', { scope: other, onProgress })).rejects.toMatchObject({
+      status: 400,
+      code: 'malformed_document',
+    });
   });
 });

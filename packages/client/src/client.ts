@@ -1,12 +1,20 @@
 /** Owns the client as a whole. */
+import { auditCalls } from './audit.ts';
+import { backupCalls } from './backup.ts';
 import { changeRequestCalls, policyCalls, roleCalls } from './change-requests.ts';
+import { compareCalls } from './compare.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
+import { documentCalls } from './documents.ts';
+import { flagCalls } from './flags.ts';
 import { historyCalls } from './history.ts';
+import { impactCalls } from './impact.ts';
+import { keyCalls } from './keys.ts';
 import { layerCalls } from './layers.ts';
 import { lockCalls } from './locks.ts';
 import { schemaCalls } from './schemas.ts';
 import { scopeCalls } from './scopes.ts';
 import { tagCalls } from './tags.ts';
+import { usageCalls } from './usage.ts';
 import { valueCalls } from './values.ts';
 import { watchCalls } from './watch.ts';
 
@@ -37,9 +45,17 @@ export function createClient(options: ClientOptions) {
     ...lockCalls(connection),
     ...schemaCalls(connection),
     ...scopeCalls(connection),
+    ...documentCalls(connection),
+    ...flagCalls(connection),
+    ...backupCalls(connection),
+    ...compareCalls(connection),
     ...changeRequestCalls(connection),
     ...policyCalls(connection),
     ...roleCalls(connection),
+    ...usageCalls(connection),
+    ...auditCalls(connection),
+    ...impactCalls(connection),
+    ...keyCalls(connection),
     ...watchCalls(connection),
   });
 }

@@ -8,6 +8,8 @@ export interface ConnectionOptions {
   readonly url: string;
   /** Who acts: 1 to 255 characters. Default: the server's own choice, `anonymous`. */
   readonly actor?: string | undefined;
+  /** What the service is called that reads, for the server's usage counters: 1 to 255 characters. Default: it has no name. */
+  readonly serviceName?: string | undefined;
   /** How long an answer may take in all, in milliseconds. Default: 30,000. */
   readonly timeout?: number | undefined;
   /** The `fetch` to use. Default: the global one. */
@@ -24,6 +26,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in the place of `body`. */
+  readonly document?: { readonly type: string; readonly content: string | Blob | Uint8Array<ArrayBuffer> };
   /** Ends the call with `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,18 +40,25 @@ export interface Connection {
   send<T>(call: Call): Promise<T>;
   /** The answer's text, byte for byte. @throws StrataClientError. */
   sendForText(call: Call): Promise<string>;
-  /** The answer's bytes as they come, without an end. @param patience how long its beginning may take, in milliseconds. @throws StrataClientError. */
-  open(call: Call, patience: number): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * The answer's bytes as they come. @param patience how long its beginning may take, in milliseconds. @param type the media type that it has
+   * to be of. @throws StrataClientError.
+   */
+  open(call: Call, patience: number, type: string): Promise<ReadableStream<Uint8Array>>;
 }
 
 /**
  * Makes a connection. Nothing is sent yet.
- * @throws StrataClientError `invalid_argument` for an address, actor or timeout that cannot be used.
+ * @throws StrataClientError `invalid_argument` for an address, actor, name of a service or timeout that cannot be used.
  */
 export function connect(options: ConnectionOptions): Connection {
   const base = parseUrl(options.url);
   const timeout = parseTimeout(options.timeout ?? 30_000);
-  const headers = options.actor === undefined ? {} : { 'x-strata-actor': actorHeader(options.actor) };
+  const { actor, serviceName } = options;
+  const headers = {
+    ...(actor === undefined ? {} : { 'x-strata-actor': nameHeader(actor, 'actor') }),
+    ...(serviceName === undefined ? {} : { 'x-strata-service': nameHeader(serviceName, 'serviceName') }),
+  };
   const fetchIt: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   let lastRevision = 0;
   const written = (revision: number): void => {
@@ -60,7 +71,7 @@ export function connect(options: ConnectionOptions): Connection {
     },
     sendForText,
     send: async <T>(call: Call) => readJson(await sendForText(call), base) as T,
-    open: (call, patience) => openStream(base, Math.min(timeout, patience), headers, fetchIt, call),
+    open: (call, patience, type) => openStream(base, Math.min(timeout, patience), headers, fetchIt, call, type),
   };
 }
 
@@ -70,24 +81,27 @@ async function openStream(
   actor: Readonly<Record<string, string>>,
   fetchIt: typeof globalThis.fetch,
   call: Call,
+  type: string,
 ): Promise<ReadableStream<Uint8Array>> {
+  const { method = 'GET' } = call;
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeout);
   try {
     const signal = call.signal === undefined ? late.signal : AbortSignal.any([late.signal, call.signal]);
     const response = await fetchIt(`${base}${call.path}${queryText(call.query ?? {})}`, {
-      headers: { ...actor, ...call.headers },
+      method,
+      headers: { ...typeOf(call), ...actor, ...call.headers },
       signal,
       cache: 'no-store',
       redirect: 'error',
+      ...bodyOf(call),
     });
     if (!response.ok) throw refusal(response, await response.text(), base);
-    const type = response.headers.get('content-type') ?? '';
-    if (response.body !== null && type.startsWith('text/event-stream')) return response.body;
+    if (response.body !== null && response.headers.get('content-type')?.startsWith(type) === true) return response.body;
     throw notStrata(response, base);
   } catch (error) {
     if (error instanceof StrataClientError) throw error;
-    if (late.signal.aborted) throw tooSlow(base, timeout, 'GET', error);
+    if (late.signal.aborted) throw tooSlow(base, timeout, method, error);
     throw failureOf(base, call, error);
   } finally {
     // The signal stays with the stream: from here on nothing but the caller ends it.
@@ -110,16 +124,15 @@ async function exchange(
 ): Promise<string> {
   const limit = AbortSignal.timeout(timeout);
   const signal = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
-  const { method = 'GET', body } = call;
-  const json = body === undefined ? {} : { 'content-type': 'application/json' };
+  const { method = 'GET' } = call;
   try {
     const response = await fetchIt(`${base}${call.path}${queryText(call.query ?? {})}`, {
       method,
-      headers: { accept: 'application/json, application/problem+json', ...json, ...actor, ...call.headers },
+      headers: { accept: 'application/json, application/problem+json', ...typeOf(call), ...actor, ...call.headers },
       signal,
       // A write that is sent on elsewhere would lose its body, and no route redirects.
       redirect: 'error',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...bodyOf(call),
     });
     const text = await response.text();
     if (!response.ok) throw refusal(response, text, base);
@@ -130,6 +143,16 @@ async function exchange(
     if (call.signal?.aborted !== true && limit.aborted) throw tooSlow(base, timeout, method, error);
     throw failureOf(base, call, error);
   }
+}
+
+function typeOf({ body, document }: Call): Readonly<Record<string, string>> {
+  if (document !== undefined) return { 'content-type': document.type };
+  return body === undefined ? {} : { 'content-type': 'application/json' };
+}
+
+function bodyOf({ body, document }: Call): { readonly body?: string | Blob | Uint8Array<ArrayBuffer> } {
+  if (document !== undefined) return { body: document.content };
+  return body === undefined ? {} : { body: JSON.stringify(body) };
 }
 
 function tooSlow(base: string, timeout: number, method: string, cause: unknown): StrataClientError {
@@ -225,8 +248,8 @@ function parseTimeout(timeout: number): number {
 }
 
 /** The server reads the header as UTF-8, and fetch takes only characters up to U+00FF: one for each byte. */
-function actorHeader(actor: string): string {
-  const checked = refusalsOfCore(() => parseId(actor, 'actor'));
+function nameHeader(name: string, argument: string): string {
+  const checked = refusalsOfCore(() => parseId(name, argument));
   return Array.from(new TextEncoder().encode(checked), (byte) => String.fromCharCode(byte)).join('');
 }
 

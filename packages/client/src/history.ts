@@ -1,5 +1,5 @@
 /** Owns the calls on versions: history, differences, the way back, and where values come from. */
-import type { ConfigScope, Diff, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
+import type { ConfigScope, Diff, ImpactAnalysis, JsonValue, ScopeContext, ScopeInput } from '@strata/core';
 import { conditionHeaders, keyPath, scopeQuery, type Place } from './address.ts';
 import { refuse, type Connection } from './connection.ts';
 import type { Commit, DryRun, VersionRecord, WriteOptions } from './layers.ts';
@@ -38,7 +38,8 @@ export type RevertedLayer = Pick<
 >;
 
 /** What a revert would do. */
-export interface RevertDryRun extends Omit<DryRun, keyof RevertedLayer> {
+export interface RevertDryRun extends Omit<ImpactAnalysis, 'revision'> {
+  readonly dryRun: true;
   /** The commit that would be undone. */
   readonly commit: string;
   readonly revision: number;
@@ -133,7 +134,11 @@ export function historyCalls(connection: Connection) {
       connection.send<RevertDryRun>({ ...revertCall(commit, reason, options), query: { dryRun: 'true' } }),
 
     /** Puts a whole scope back, as one commit. */
-    restore: (target: RestoreTarget, scope: ScopeInput, options: Pick<WriteOptions, 'comment' | 'force'> = {}) =>
+    restore: (
+      target: RestoreTarget,
+      scope: ScopeInput,
+      options: Pick<WriteOptions, 'comment' | 'force' | 'breakGlass'> = {},
+    ) =>
       connection.send<Commit>({
         method: 'POST',
         path: '/v1/restore',
@@ -157,7 +162,7 @@ function rollbackCall(key: string, toVersion: string, reason: string, options: R
     path: keyPath('rollback', key),
     query: scopeQuery(options.scope),
     headers: conditionHeaders(options),
-    body: { toVersion, reason, force: options.force },
+    body: { toVersion, reason, force: options.force, breakGlass: options.breakGlass },
   } as const;
 }
 
@@ -171,6 +176,6 @@ function revertCall(commit: string | number, reason: string, options: RevertOpti
     method: 'POST',
     path: `/v1/commits/${name}/revert`,
     headers: conditionHeaders({ idempotencyKey: options.idempotencyKey }),
-    body: { reason, force: options.force },
+    body: { reason, force: options.force, breakGlass: options.breakGlass },
   } as const;
 }

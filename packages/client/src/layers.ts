@@ -1,5 +1,5 @@
 /** Owns the calls on layers: what is stored at one scope, and its change, alone or with others. */
-import type { ConfigVersion, Diff, ImpactLevel, JsonValue, ScopeInput } from '@strata/core';
+import type { ConfigVersion, ImpactReport, JsonValue, ScopeInput } from '@strata/core';
 import { conditionHeaders, keyPath, scopeQuery, type Place, type WriteConditions } from './address.ts';
 import type { ReportedProblem } from './client-error.ts';
 import type { Connection } from './connection.ts';
@@ -15,22 +15,8 @@ export interface BrokenLayer extends Place {
 }
 
 /** What a write would do. */
-export interface DryRun extends Place {
+export interface DryRun extends ImpactReport {
   readonly dryRun: true;
-  readonly key: string;
-  /** Whether the write would make a version at all. */
-  readonly changed: boolean;
-  readonly impactLevel: ImpactLevel;
-  /** What changes in the layer. */
-  readonly diff: readonly Diff[];
-  /** What changes in the effective value at this scope. */
-  readonly effectiveDiff: readonly Diff[];
-  /** The layers below that would become invalid. */
-  readonly wouldBreak: readonly BrokenLayer[];
-  /** Whether it would become a change request rather than a version. */
-  readonly requiresApproval: boolean;
-  /** How many approvals it needs; 0 where it needs none. */
-  readonly minimumApprovals: number;
 }
 
 /** The options of a write. */
@@ -38,6 +24,11 @@ export interface WriteOptions extends WriteConditions {
   readonly comment?: string | undefined;
   /** Goes ahead although values below become invalid; the audit log says so. */
   readonly force?: boolean | undefined;
+  /**
+   * Goes ahead without the approvals that it needs, for the reason given. Takes the permission `break-glass`; the audit log names the reason
+   * and the policies.
+   */
+  readonly breakGlass?: string | undefined;
 }
 
 /** The options of a write that stores a value. */
@@ -92,23 +83,23 @@ export function layerCalls(connection: Connection) {
 }
 
 function setCall(key: string, value: JsonValue, scope: ScopeInput, options: SetOptions) {
-  const { comment, expiresAt, force } = options;
+  const { comment, expiresAt, force, breakGlass } = options;
   return {
     method: 'PUT',
     path: keyPath('layers', key),
     query: scopeQuery(scope),
     headers: conditionHeaders(options),
-    body: { value, comment, expiresAt, force },
+    body: { value, comment, expiresAt, force, breakGlass },
   } as const;
 }
 
 function removeCall(key: string, scope: ScopeInput, options: WriteOptions) {
-  const { comment, force } = options;
+  const { comment, force, breakGlass } = options;
   return {
     method: 'DELETE',
     path: keyPath('layers', key),
     // Many programs and proxies drop the body of a DELETE.
-    query: { ...scopeQuery(scope), comment, force: force === true ? 'true' : undefined },
+    query: { ...scopeQuery(scope), comment, force: force === true ? 'true' : undefined, breakGlass },
     headers: conditionHeaders(options),
   } as const;
 }

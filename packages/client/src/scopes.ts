@@ -1,4 +1,4 @@
-/** Owns the calls on the scope tree, and on a scope as a whole. */
+/** Owns the calls on the scope tree. */
 import type { ConfigScope, ScopeContext, ScopeInput, ScopeRef } from '@strata/core';
 import { scopeQuery, type Place } from './address.ts';
 import type { Connection } from './connection.ts';
@@ -61,8 +61,5 @@ export function scopeCalls(connection: Connection) {
     /** The scopes that a read at `scope` inherits along, from global down. */
     getScopeChain: (scope?: ScopeContext) =>
       connection.send<{ readonly chain: readonly Place[] }>({ path: '/v1/chain', query: scopeQuery(scope) }),
-
-    /** The layers of a scope as a document: own values, never inherited ones; the text, byte for byte. */
-    exportConfig: (scope?: ScopeInput) => connection.sendForText({ path: '/v1/export', query: scopeQuery(scope) }),
   };
 }

@@ -23,9 +23,21 @@ export interface ReadOptions {
 /** The calls on effective values. A scope is global where none is given. */
 export function valueCalls(connection: Connection) {
   return {
-    /** The effective value of a key at a scope. @throws `key_not_found` when no layer gives a value; `revision_not_reached`. */
+    /** The effective value of a key at a scope, its secrets masked. @throws `key_not_found` when no layer gives a value; `revision_not_reached`. */
     getValue: (key: string, scope?: ScopeContext, { minRevision }: ReadOptions = {}) =>
       connection.send<EffectiveValue>({ path: keyPath('values', key), query: { ...scopeQuery(scope), minRevision } }),
+
+    /**
+     * The effective value of a key with its secrets, which all other calls mask; the audit log keeps the reason.
+     * @throws `not_permitted` without the permission `read-sensitive`, `key_not_found`.
+     */
+    reveal: (key: string, scope: ScopeContext | undefined, reason: string) =>
+      connection.send<EffectiveValue>({
+        method: 'POST',
+        path: keyPath('reveal', key),
+        query: scopeQuery(scope),
+        body: { reason },
+      }),
 
     /** The effective values of several keys at one scope, read at once; `null` where a key has none. */
     getBatch: async (

@@ -67,7 +67,11 @@ async function* follow(connection: Connection, options: WatchOptions): AsyncGene
     let failure: StrataClientError | undefined;
     try {
       let moved: number | undefined;
-      for await (const event of readEvents(await connection.open(place.call(), silence), silence, signal)) {
+      for await (const event of readEvents(
+        await connection.open(place.call(), silence, 'text/event-stream'),
+        silence,
+        signal,
+      )) {
         if (event.name === 'moved') moved = moveDelay(event.retry);
         else if (event.name === 'heartbeat' && place.isNew) onState?.({ state: 'open', cursor: event.id });
         failures = 0;
