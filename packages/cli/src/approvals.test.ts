@@ -150,3 +150,47 @@ describe('a change of a protected value', () => {
     expect(await strata.json(['request', 'show', requestIn(refused)])).toMatchObject({ status: 'pending' });
   });
 });
+
+describe('an emergency', () => {
+  const strata = startedHere();
+
+  it('goes past approvals for whoever was given that, and the refusal names whose approvals count', async () => {
+    const { service } = strata();
+    await service.setPolicy(
+      { name: 'money', keys: [key], minimumApprovals: 1, approvers: { roles: ['finance'], users: ['fay'] } },
+      'host',
+    );
+    await service.bindRole({ subject: { user: 'ann' }, role: 'admin', ...global }, 'system');
+    await service.setRole({ name: 'firefighter', permissions: ['break-glass'] }, 'system');
+    await service.bindRole({ subject: { user: 'ann' }, role: 'firefighter', ...global }, 'system');
+    await service.bindRole({ subject: { user: 'bob' }, role: 'admin', ...global }, 'system');
+    const { version } = await service.set(key, JSON.parse(proposal(500)), global, 'ann');
+    const by = (actor: string, args: readonly string[]) => strata().run(args, { environment: { STRATA_ACTOR: actor } });
+
+    const refused = await by('ann', ['set', key, proposal(600)]);
+    expect(refused.errors).toContain(
+      'for one approval by somebody else (policy money; money counts role finance, user fay), given with',
+    );
+    const glass = ['--break-glass', 'the house burns'];
+    expect(await by('bob', ['set', key, proposal(600), ...glass])).toMatchObject({ code: 5 });
+    expect(await by('ann', ['set', key, proposal(600), ...glass])).toMatchObject({ code: 0, errors: '' });
+    expect(await by('ann', ['rollback', key, version, '-m', 'Back', ...glass])).toMatchObject({ code: 0 });
+    const [newest] = await service.getHistory(key, 1);
+    expect(await by('ann', ['revert', String(newest?.revision), ...glass])).toMatchObject({ code: 0 });
+    expect(await by('ann', ['restore', '--revision', String(newest?.revision), '--global', ...glass])).toMatchObject({
+      code: 0,
+    });
+    expect(await by('ann', ['delete', key, ...glass])).toMatchObject({ code: 0 });
+    expect(await service.getLayer(key)).toBeNull();
+  });
+});
+
+/** A command line with a store of its own. */
+function startedHere(): () => CommandLine {
+  let started: CommandLine | undefined;
+  beforeAll(async () => {
+    started = await startCommandLine();
+  });
+  afterAll(() => started?.close());
+  return () => started ?? expect.fail('not started');
+}

@@ -1,6 +1,7 @@
 /** Owns how differences and what a write would do are shown to people. */
 import type { BrokenLayer, DryRun, ReportedProblem, RevertDryRun, RevertedLayer } from '@strata/client';
-import type { Diff } from '@strata/core';
+import type { Diff, ImpactAnalysis, ImpactReport } from '@strata/core';
+import { showImpact } from './impact-view.ts';
 import { scopeName } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
 
@@ -17,14 +18,20 @@ function showChange({ path, oldValue, newValue }: Diff, colours: Colours): strin
   return shown;
 }
 
-/** What a write would do, and what would be in its way. */
+/** What a write would do, and to whom. */
 export function showDryRun(run: DryRun, colours: Colours): string {
-  return lines(showChangedLayer(run, colours), run.changed ? showObstacles(run, colours) : '');
+  return lines(showChangedLayer(run, colours), run.changed ? `\n${showConsequences(run, colours)}` : '');
 }
 
-/** What a revert would do to each layer, and what would be in its way. */
+/** What storing a value would do, and to whom. */
+export function showImpactReport(report: ImpactReport, colours: Colours): string {
+  return showDryRun({ dryRun: true, ...report }, colours);
+}
+
+/** What a revert would do to each layer, and to whom. */
 export function showRevertDryRun(run: RevertDryRun, colours: Colours): string {
-  return lines(...run.changes.map((layer) => showChangedLayer(layer, colours)), showObstacles(run, colours));
+  const layers = run.changes.map((layer) => showChangedLayer(layer, colours));
+  return lines(...layers, run.changes.some(({ changed }) => changed) ? `\n${showConsequences(run, colours)}` : '');
 }
 
 function showChangedLayer(layer: RevertedLayer, colours: Colours): string {
@@ -37,16 +44,17 @@ function showChangedLayer(layer: RevertedLayer, colours: Colours): string {
   );
 }
 
-function showObstacles(
-  { wouldBreak, requiresApproval, minimumApprovals: count }: Omit<DryRun, keyof RevertedLayer>,
-  colours: Colours,
-): string {
+function showConsequences(impact: Omit<ImpactAnalysis, 'revision'>, colours: Colours): string {
+  const { wouldBreak, requiresApproval, minimumApprovals: count, requiredApprovers } = impact;
   const approvals = count === 1 ? 'an approval' : `${String(count)} approvals`;
   return lines(
     ...(wouldBreak.length === 0
       ? []
       : [colours.red('These values below would become invalid:'), showBroken(wouldBreak)]),
-    requiresApproval ? `It would become a change request, which needs ${approvals}.` : '',
+    requiresApproval
+      ? `It would become a change request, which needs ${approvals}: ${printable(requiredApprovers.join(' or '))}.`
+      : '',
+    showImpact(impact, colours),
   );
 }
 

@@ -7,6 +7,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 export interface ConnectionFlags {
   readonly url: string;
   readonly actor?: string;
+  readonly service: string;
   readonly timeout: number;
   readonly json?: boolean;
 }
@@ -26,6 +27,11 @@ export function addRemoteCommand(
     )
     .addOption(new Option('--actor <id>', 'who acts (default: your user name here)').env('STRATA_ACTOR'))
     .addOption(
+      new Option('--service <name>', 'the service that reads, for usage counters')
+        .env('STRATA_SERVICE')
+        .default('strata', 'nobody'),
+    )
+    .addOption(
       new Option('--timeout <seconds>', 'how long to wait for the server')
         .default(30_000, '30')
         .argParser(parseTimeout),
@@ -35,12 +41,17 @@ export function addRemoteCommand(
 }
 
 /** The client that the flags ask for. @throws StrataClientError `invalid_argument`. */
-export function openClient({ url, actor, timeout }: ConnectionFlags): StrataClient {
-  return createClient({ url, actor: actor === undefined || actor === '' ? userName() : actor, timeout });
+export function openClient({ url, actor, service, timeout }: ConnectionFlags): StrataClient {
+  return createClient({
+    url,
+    actor: actor === undefined || actor === '' ? userName() : actor,
+    serviceName: service,
+    timeout,
+  });
 }
 
 /** The name of whoever runs the command; unknown to some containers, and the server then says `anonymous`. */
-function userName(): string | undefined {
+export function userName(): string | undefined {
   try {
     return userInfo().username;
   } catch {

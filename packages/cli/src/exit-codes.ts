@@ -46,6 +46,9 @@ const byCode: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ['revert_unsupported', exitCodes.refused],
   ['invalid_value', exitCodes.refused],
   ['invalid_schema', exitCodes.refused],
+  ['malformed_document', exitCodes.refused],
+  ['replaces_everything', exitCodes.refused],
+  ['store_not_empty', exitCodes.refused],
   ['idempotency_conflict', exitCodes.conflict],
   ['approval_required', exitCodes.approvalNeeded],
 ]);

@@ -40,7 +40,7 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
     'approval_required',
     {
       what: 'This change requires approval, so nothing is stored yet. Change request created: {requestId}.',
-      next: 'It waits until {expiresAt} for {approvals} (policy {policies}), given with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
+      next: 'It waits until {expiresAt} for {approvals} (policy {policies}{counting}), given with: strata approve {requestId} --actor <approver>. Who may, and how it stands: strata request show {requestId}',
     },
   ],
   [
@@ -69,6 +69,20 @@ const ownWords: ReadonlyMap<string, Advice> = new Map([
     {
       what: '{actor} did not write the change request {requestId}; {author} did.',
       next: 'Reject it instead: strata reject {requestId} -m <reason>',
+    },
+  ],
+  [
+    'flag_not_found',
+    {
+      what: 'There is no flag {name} at {scope}.',
+      next: 'See: strata flag list, or make one: strata flag create {name}',
+    },
+  ],
+  [
+    'flag_name_used',
+    {
+      what: 'There was a flag {name} at {scope} until revision {revision}, and its name is not used again.',
+      next: 'Put that flag back with strata rollback feature_flags/{name} HEAD~1, or choose another name.',
     },
   ],
   ['binding_not_found', { what: 'There is no role binding {id}.', next: 'See: strata role bindings' }],
@@ -100,11 +114,11 @@ export function adviceOf(error: unknown): Advice {
 }
 
 /** The details as people read them: times of this machine, lists, and how many approvals. */
-function toWords({ expiresAt, policies, minimumApprovals, ...details }: Details): Details {
+function toWords({ expiresAt, policies, approvers, minimumApprovals, ...details }: Details): Details {
   return {
     ...details,
     ...(typeof expiresAt === 'string' ? { expiresAt: localTime(expiresAt) } : {}),
-    ...(Array.isArray(policies) ? { policies: policies.join(', ') } : {}),
+    ...(Array.isArray(policies) ? { policies: policies.join(', '), counting: counting(approvers) } : {}),
     ...(typeof minimumApprovals === 'number' ? { approvals: byOthers(minimumApprovals) } : {}),
   };
 }
@@ -124,4 +138,22 @@ function fill(words: string, details: Readonly<Record<string, unknown>>): string
   const names = Array.from(words.matchAll(/\{(\w+)\}/g), ([, name]) => name ?? '');
   if (!names.every((name) => ['string', 'number'].includes(typeof details[name]))) return undefined;
   return words.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(details[name]));
+}
+
+/** Who counts, where a policy names them. */
+function counting(approvers: unknown): string {
+  const named = (Array.isArray(approvers) ? (approvers as readonly Approvers[]) : []).flatMap((one) => {
+    const who = [
+      ...(one.roles ?? []).map((role) => `role ${role}`),
+      ...(one.users ?? []).map((user) => `user ${user}`),
+    ];
+    return who.length === 0 ? [] : [`${one.policy} counts ${who.join(', ')}`];
+  });
+  return named.length === 0 ? '' : `; ${named.join('; ')}`;
+}
+
+interface Approvers {
+  readonly policy: string;
+  readonly roles?: readonly string[];
+  readonly users?: readonly string[];
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createSchema } from '../../../test/databases.ts';
+import { nodeEnvironment } from '../../../test/node-environment.ts';
 
 const main = join(import.meta.dirname, 'main.ts');
 
@@ -31,7 +32,7 @@ function start(args: readonly string[], environment: Record<string, string> = {}
 function spawnStrata(args: readonly string[], environment: Record<string, string>) {
   return spawn(process.execPath, ['--conditions=source', main, ...args], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    env: { ...nodeEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -3,18 +3,29 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { addAllCommand } from './commands/all.ts';
+import { addAuditCommand } from './commands/audit.ts';
+import { addBackupCommand } from './commands/backup.ts';
 import { addBlameCommand } from './commands/blame.ts';
+import { addCompareCommand } from './commands/compare.ts';
 import { addDeleteCommand } from './commands/delete.ts';
+import { addDefineCommand } from './commands/define.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDepsCommand } from './commands/deps.ts';
 import { addDiffCommand } from './commands/diff.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addFlagCommand } from './commands/flag.ts';
 import { addGetCommand } from './commands/get.ts';
+import { addImportCommand } from './commands/import.ts';
+import { addImpactCommand } from './commands/impact.ts';
+import { addKeysCommand } from './commands/keys.ts';
+import { addRevealCommand } from './commands/reveal.ts';
 import { addLockCommand, addLocksCommand, addUnlockCommand } from './commands/lock.ts';
 import { addLogCommand } from './commands/log.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addApproveCommand, addPendingCommand, addRejectCommand, addRequestCommand } from './commands/request.ts';
+import { addPromoteCommand } from './commands/promote.ts';
 import { addRestoreCommand } from './commands/restore.ts';
 import { addRoleCommand } from './commands/role.ts';
 import { addRevertCommand } from './commands/revert.ts';
@@ -25,6 +36,7 @@ import { addServeCommand } from './commands/serve.ts';
 import { addSetCommand } from './commands/set.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addTagCommand } from './commands/tag.ts';
+import { addUsageCommand } from './commands/usage.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { messageOf } from './message.ts';
@@ -33,12 +45,17 @@ import { messageOf } from './message.ts';
 const groups: Readonly<Record<string, readonly ((program: Command) => unknown)[]>> = {
   'Values:': [
     addGetCommand,
+    addRevealCommand,
     addAllCommand,
     addSetCommand,
     addDeleteCommand,
     addExplainCommand,
     addExportCommand,
+    addImportCommand,
+    addCompareCommand,
+    addPromoteCommand,
     addWatchCommand,
+    addUsageCommand,
   ],
   'Versions:': [
     addLogCommand,
@@ -50,6 +67,7 @@ const groups: Readonly<Record<string, readonly ((program: Command) => unknown)[]
     addRestoreCommand,
     addTagCommand,
   ],
+  'Feature flags:': [addFlagCommand],
   'Approvals and permissions:': [
     addRequestCommand,
     addPendingCommand,
@@ -57,9 +75,11 @@ const groups: Readonly<Record<string, readonly ((program: Command) => unknown)[]
     addRejectCommand,
     addPolicyCommand,
     addRoleCommand,
+    addAuditCommand,
   ],
+  'Impact:': [addImpactCommand, addDefineCommand, addDepsCommand],
   'Scopes, locks and schemas:': [addScopesCommand, addLockCommand, addUnlockCommand, addLocksCommand, addSchemaCommand],
-  'Running Strata:': [addServeCommand, addDemoCommand, addMigrateCommand],
+  'Running Strata:': [addKeysCommand, addServeCommand, addDemoCommand, addMigrateCommand, addBackupCommand],
 };
 
 const help = `
@@ -70,7 +90,7 @@ Exit codes:
   0  done
   1  it failed; one line on standard error says why
   2  the command line is wrong
-  3  there is no such key, version, commit, tag, scope, lock or change request
+  3  there is no such key, flag, version, commit, tag, scope, lock or change request
   4  someone was faster, or the name is taken
   5  refused: the value does not fit its schema, a lock forbids the change, or a permission is missing
   6  the change needs approvals: a change request waits for them

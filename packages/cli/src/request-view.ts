@@ -2,6 +2,7 @@
 import type { ChangeRequest } from '@strata/client';
 import { isJsonObject } from '@strata/core';
 import { showDiff } from './change-view.ts';
+import { showImpact } from './impact-view.ts';
 import { countOf } from './message.ts';
 import { localTime, scopeName, table } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
@@ -82,6 +83,7 @@ export function showRequest(request: ChangeRequest, colours: Colours): string {
     ),
     '',
     showChanges(request, colours),
+    ...(request.impact === undefined ? [] : ['', showImpact(request.impact, colours)]),
   ];
   const next = nextStep(request);
   return [...facts.filter((fact) => fact !== undefined), ...(next === undefined ? [] : ['', next])].join('\n');

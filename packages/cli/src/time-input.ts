@@ -25,6 +25,11 @@ export function parseMoment(text: string, option: string, direction: 'ahead' | '
   );
 }
 
+/** Whether a text is a duration such as `2h`. */
+export function isDuration(text: string): boolean {
+  return /^[0-9]{1,9}[smhdw]$/.test(text);
+}
+
 function parseIso(text: string): number {
   const day = isoTime.exec(text)?.[1];
   if (day === undefined) return Number.NaN;

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { text as readAll } from 'node:stream/consumers';
-import { isJsonObject, type JsonObject, type JsonValue } from '@strata/core';
+import { isClientError, type StrataClient } from '@strata/client';
+import { isJsonObject, secretPaths, type Definition, type JsonObject, type JsonValue } from '@strata/core';
 import type { Command } from 'commander';
 import { usageError } from './exit-codes.ts';
 
@@ -28,6 +29,35 @@ export async function readValue(argument: string | undefined, { file, string }: 
   const { source, text } = await readSource(argument, file);
   if (string !== true) return parseJson(text, source);
   return source === 'the value' ? text : text.replace(/\r?\n$/, '');
+}
+
+/**
+ * The value that is given for a key, which is not to be a secret on the command line: others of the machine see that, and the shell keeps it.
+ * @throws CommandError as `readValue`, and for a secret that is given as an argument.
+ */
+export async function readValueOf(
+  client: StrataClient,
+  key: string,
+  argument: string | undefined,
+  flags: ValueFlags,
+): Promise<JsonValue> {
+  const value = await readValue(argument, flags);
+  const isArgument = argument !== undefined && argument !== '-' && !argument.startsWith('@');
+  if (isArgument && secretPaths(await definitionOf(client, key), value).length > 0) {
+    throw usageError(
+      `${key} holds a secret, and a command line is seen by others and kept by the shell. Give the value in a file (@value.json) or on standard input (-).`,
+    );
+  }
+  return value;
+}
+
+async function definitionOf(client: StrataClient, key: string): Promise<Definition | undefined> {
+  try {
+    return await client.getSchema(key);
+  } catch (error) {
+    if (isClientError(error) && error.code === 'schema_not_found') return undefined;
+    throw error;
+  }
 }
 
 /** The JSON object that is given. @throws CommandError as `readValue`, and for any other value. */
@@ -72,16 +102,22 @@ function withoutMark(text: string): string {
 
 function parseJson(text: string, source: string): JsonValue {
   try {
-    return JSON.parse(text, refuseRounding as Reviver) as JsonValue;
+    return JSON.parse(text, refuseRounding) as JsonValue;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw usageError(`${capital(source)} is not JSON (${error.message}). ${advice(text)}`);
+    throw usageError(`${capital(source)} is not JSON (${problemOf(error, source)}). ${advice(text, source)}`);
   }
 }
 
-function advice(text: string): string {
+/** The parser's own message quotes the text, which in a file or a pipe may be a secret. */
+function problemOf({ message }: SyntaxError, source: string): string {
+  if (source === 'the value') return message;
+  return `its syntax is wrong${/ at position \d+.*$/.exec(message)?.[0] ?? ''}`;
+}
+
+function advice(text: string, source: string): string {
   if (text.trim() === '') return 'It is empty.';
-  return text.length <= 40 && /^[\w .:/-]+$/.test(text)
+  return source === 'the value' && text.length <= 40 && /^[\w .:/-]+$/.test(text)
     ? `For the text, write '${JSON.stringify(text)}' or add --string.`
     : 'For a text that is no JSON, add --string.';
 }
@@ -90,12 +126,15 @@ function capital(text: string): string {
   return text === 'the value' ? 'The value' : text;
 }
 
-type Reviver = (name: string, value: unknown) => unknown;
-
-/** A whole number that JavaScript cannot hold would be stored as another one. Node hands a reviver the text of each number. */
-function refuseRounding(_name: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  const whole = typeof value === 'number' && source !== undefined && /^-?[0-9]{16,}$/.test(source);
-  if (whole && String(value) !== source) {
+/**
+ * A whole number that JavaScript cannot hold would be stored as another one. From version 22 on Node hands a reviver the text of each
+ * number; before, every whole number of that size is in doubt.
+ */
+function refuseRounding(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number') return value;
+  const source = context?.source ?? (Number.isInteger(value) ? BigInt(value).toString() : '');
+  const isKept = context?.source === undefined ? Number.isSafeInteger(value) : String(value) === source;
+  if (/^-?[0-9]{16,}$/.test(source) && !isKept) {
     throw usageError(`The whole number ${source.slice(0, 40)} is too large to be kept exactly. Give it as a text.`);
   }
   return value;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCommandLine, type CommandLine } from '../../../test/command-line.ts';
@@ -165,6 +165,65 @@ describe('strata export', () => {
     expect(written).toEqual({ code: 0, out: 'The export is in export.json\n', errors: '' });
     const nowhere = await strata.run(['export', '-o', 'no/such/directory/x.json']);
     expect([nowhere.code, nowhere.errors.split('\n').length]).toEqual([1, 2]);
+  });
+
+  it('takes the format from the name of the file, a subtree, a past time, and what is effective', async () => {
+    const at = { scope: 'org', scopeId: 'forms' } as const;
+    await strata.service.set('form', { a: 1 }, at, 'ann');
+    for (const file of ['forms.yaml', 'forms.env', '.env', 'forms.json']) {
+      expect((await strata.run(['export', '--org', 'forms', '-o', file])).code).toBe(0);
+      const format = file.endsWith('yaml') ? 'yaml' : file.endsWith('env') ? 'env' : 'json';
+      const written = await readFile(join(strata.directory, file), 'utf8');
+      expect(written).toBe(await strata.service.exportConfig(at, format));
+    }
+    const past = await strata.json(['export', '--org', 'forms', '--subtree', '--at', '1h']);
+    expect(past).toMatchObject({ subtree: true, settings: [] });
+    const effective = await strata.json(['export', '--org', 'forms', '--effective', '--revision', '1']);
+    expect(effective).toMatchObject({ format: 'strata-effective' });
+    expect((await strata.run(['export', '--org', 'forms', '--subtree', '--format', 'env'])).code).toBe(2);
+  });
+});
+
+describe('strata import', () => {
+  it('writes what a document holds, once', async () => {
+    const at = { scope: 'org', scopeId: 'import' } as const;
+    await strata.service.set('imported', { a: 1 }, at, 'ann');
+    await strata.run(['export', '--org', 'import', '-o', 'import.yaml']);
+    await strata.service.set('imported', { a: 2 }, at, 'ann');
+    const dry = await strata.run(['import', 'import.yaml', '--dry-run']);
+    expect(dry).toEqual({
+      code: 0,
+      errors: '',
+      out: 'imported at org:import would change:\n- a: 2\n+ a: 1\n1 to be imported, 0 as they are, 0 to be approved, 0 refused\n',
+    });
+    const done = await strata.run(['import', 'import.yaml', '-m', 'Back']);
+    expect([done.code, done.out]).toEqual([0, '1 imported, 0 as they are, 0 waiting for approvals, 0 refused\n']);
+    expect(await strata.json(['import', 'import.yaml'])).toMatchObject({ imported: 0, skipped: 1 });
+    expect(await strata.service.getLayer('imported', at)).toMatchObject({ value: { a: 1 }, comment: 'Back' });
+    const piped = await strata.run(['import', '-', '--org', 'piped', '--format', 'env'], { stdin: 'PORT=80\n' });
+    expect(piped.code).toBe(0);
+    expect(await strata.service.get('PORT', { scope: 'org', scopeId: 'piped' })).toBe(80);
+  });
+
+  it('ends as the worst that happened to any key, and lists it', async () => {
+    await writeFile(join(strata.directory, 'bad.json'), '{"ok": 1, "pm_intervals": {"lightDuty": 5}}');
+    const bad = await strata.run(['import', 'bad.json', '--org', 'bad']);
+    expect(bad.code).toBe(5);
+    expect(bad.out).toContain('pm_intervals at org:bad: Validation failed: lightDuty must be at least 1000');
+    expect(bad.out).toContain('1 imported, 0 as they are, 0 waiting for approvals, 1 refused\n');
+    expect(bad.errors).toBe('strata: 1 of the keys were refused, as listed above.\n');
+    const at = { scope: 'org', scopeId: 'guarded' } as const;
+    await strata.service.set('approval_thresholds', { budgetVariance: 1 }, at, 'ann');
+    await writeFile(join(strata.directory, 'guarded.json'), '{"approval_thresholds": {"budgetVariance": 2}}');
+    const guarded = await strata.run(['import', 'guarded.json', '--org', 'guarded']);
+    expect(guarded.code).toBe(6);
+    expect(guarded.out).toMatch(/^Change request created: req-\w+, for approval_thresholds at org:guarded\. /);
+    await writeFile(join(strata.directory, 'half.json'), '{"a": 1,');
+    const half = await strata.run(['import', 'half.json']);
+    expect([half.code, half.out]).toEqual([5, '']);
+    expect(half.errors).toContain('The document is not json as it should be, at line 1, column 9: ');
+    expect((await strata.run(['import', 'missing.json'])).code).toBe(2);
+    expect((await strata.run(['import', 'bad.json', '--org', 'bad', '--replace', '--atomic'])).code).toBe(5);
   });
 });
 

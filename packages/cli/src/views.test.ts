@@ -69,12 +69,36 @@ describe('what people see', () => {
       ],
       requiresApproval: true,
       minimumApprovals: 1,
+      requiredApprovers: ['role lead'],
+      ...{ revision: 9, reasons: ['the base impact of limits is high'], affectedServices: ['api\u001b[2J'] },
+      ...{ affectedUsers: 1, affectedTeams: 2, affectedOrganizations: 1, shieldedUsers: 1, partial: true },
+      samples: { organizations: ['acme'], teams: [], users: ['ada'], shielded: [{ scope: 'team', scopeId: 'south' }] },
+      ...{ dependencies: ['units'], dependents: [], rollbackPriority: 'high', rollbackPlan: 'Go back.' },
+      gates: [
+        { code: 'approval_required', message: 'It waits.' },
+        { code: 'locked', message: 'limits is locked.' },
+      ],
+      testingRecommendations: ['first', 'second'],
+      estimatedDowntime: '5 seconds for api',
     };
     const text = showDryRun(run, plain);
     expect(text).toContain('limits at global would change (impact: high):\n+ max: 5\n');
     expect(text).toContain('The effective value there would change:');
     expect(text).toContain('become invalid:\n  limits at team:north: min must be at most 5\n');
-    expect(text).toContain('\nIt would become a change request, which needs an approval.');
+    expect(text).toContain('\nIt would become a change request, which needs an approval: role lead.');
+    expect(text.split('\n').slice(-11)).toEqual([
+      'reaches    one user, 2 teams, one org; one user below keeps the value; and more that you may not read',
+      'such as    org:acme, user:ada',
+      'kept by    team:south',
+      'services   api\\u{1b}[2J',
+      'depends on units',
+      'level      the base impact of limits is high',
+      'blocked by locked: limits is locked.',
+      'downtime   5 seconds for api',
+      'undo       priority high. Go back.',
+      'test       1. first',
+      '           2. second',
+    ]);
     expect(showDryRun({ ...run, changed: false }, plain)).toBe('limits at global would stay as it is.');
   });
 

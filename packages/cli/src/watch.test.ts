@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startCommandLine, type CommandLine } from '../../../test/command-line.ts';
+import { nodeEnvironment } from '../../../test/node-environment.ts';
 import { freePort } from '../../../test/postgres.setup.ts';
 
 const main = join(import.meta.dirname, 'main.ts');
@@ -35,7 +36,7 @@ afterEach(() => {
 function start(args: readonly string[], url = strata.url) {
   const child = spawn(process.execPath, ['--conditions=source', '--no-warnings', main, ...args], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', STRATA_URL: url, STRATA_ACTOR: 'ann', TZ: 'UTC' },
+    env: { ...nodeEnvironment(), STRATA_URL: url, STRATA_ACTOR: 'ann', TZ: 'UTC' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
@@ -114,7 +115,7 @@ describe('strata watch', () => {
     const team = start(['watch', 'shade', '--team', 'north', '--limit', '1', ...from]);
     const flags = start(['watch', '--flag', 'new_*', '--flag', 'old', '--limit', '2', ...from]);
     for (const key of ['shade', 'feature_flags/new_menu', 'feature_flags/none', 'feature_flags/old']) {
-      await service.set(key, { on: true }, acme, 'ann');
+      await service.set(key, key === 'shade' ? { on: true } : { enabled: true }, acme, 'ann');
     }
     expect([await team.ended(), await flags.ended()]).toEqual([0, 0]);
     expect(team.told.out).toMatch(/ shade at team:north set by ann .*\n {2}\+ on: true\n$/);

@@ -1,7 +1,7 @@
 /** Owns the options that writes share. */
 import type { DryRun, StrataClient, VersionRecord, WriteConditions } from '@strata/client';
 import type { ScopeInput } from '@strata/core';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { showDryRun } from './change-view.ts';
 import type { ConnectionFlags } from './connection-options.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
@@ -15,6 +15,15 @@ export interface WriteFlags {
   readonly idempotencyKey?: string;
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly breakGlass?: string;
+}
+
+/** The option that goes past approvals. */
+export function breakGlassOption(): Option {
+  return new Option(
+    '--break-glass <reason>',
+    'go ahead without approvals, for this reason; takes the permission break-glass',
+  );
 }
 
 /** Adds the comment of a write and the conditions under which it happens. */
@@ -24,6 +33,7 @@ export function addWriteOptions(command: Command): Command {
     .option('--if-version <version>', 'only if the layer still has this version; none: only if there is no layer')
     .option('--idempotency-key <key>', 'repeated under this key, the write is applied once')
     .option('--force', 'go ahead although values below become invalid')
+    .addOption(breakGlassOption())
     .option('--dry-run', 'show what would change, and change nothing');
 }
 

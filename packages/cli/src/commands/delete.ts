@@ -23,7 +23,7 @@ async function deleteValue(key: string, flags: DeleteFlags): Promise<void> {
   const scope = scopeOrGlobal(flags);
   await suggestingKey(client, key, scope, async () => {
     const conditions = await readConditions(client, key, scope, flags);
-    const options = { ...conditions, comment: flags.message, force: flags.force };
+    const options = { ...conditions, comment: flags.message, force: flags.force, breakGlass: flags.breakGlass };
     if (flags.dryRun === true) tellDryRun(flags, await client.tryRemove(key, scope, options));
     else tellWritten(flags, await client.remove(key, scope, options));
   });

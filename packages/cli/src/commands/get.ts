@@ -13,12 +13,17 @@ type GetFlags = ConnectionFlags & ScopeFlags & { readonly layer?: boolean; reado
 
 /** Adds `strata get <key> [path]`: prints an effective value, or the part of it at a path. */
 export function addGetCommand(program: Command): void {
-  const command = addRemoteCommand(program, 'get', 'print the effective value of a key, or a part of it', [
-    'get branding --org acme',
-    'get pm_intervals lightDuty',
-    'get email_notifications --user ada --team north    (inherits from that team)',
-    'get branding --org acme --layer > branding.json    (only what the org itself says)',
-  ])
+  const command = addRemoteCommand(
+    program,
+    'get',
+    'print the effective value of a key, or a part of it; secrets are masked',
+    [
+      'get branding --org acme',
+      'get pm_intervals lightDuty',
+      'get email_notifications --user ada --team north    (inherits from that team)',
+      'get branding --org acme --layer > branding.json    (only what the org itself says)',
+    ],
+  )
     .argument('<key>', 'the key')
     .argument('[path]', 'a part of the value, written a.b[0]')
     .option('--layer', 'only what is stored at the scope itself, without what it inherits')
@@ -28,8 +33,13 @@ export function addGetCommand(program: Command): void {
     const value = await readValue(key, flags);
     const part = valueAt(value, steps);
     if (part === undefined) throw noSuchPart(key, path ?? '$', value);
-    print(flags.json === true ? JSON.stringify(part, null, 2) : shown(part));
+    printPart(flags, part);
   });
+}
+
+/** Prints a value, or a part of one. */
+export function printPart(flags: { readonly json?: boolean }, part: JsonValue): void {
+  print(flags.json === true ? JSON.stringify(part, null, 2) : shown(part));
 }
 
 async function readValue(key: string, flags: GetFlags): Promise<JsonValue> {
@@ -53,7 +63,8 @@ function shown(value: JsonValue): string {
   return process.stdout.isTTY ? printable(value) : value;
 }
 
-function noSuchPart(key: string, path: string, value: JsonValue): CommandError {
+/** The failure of a path at which there is nothing. */
+export function noSuchPart(key: string, path: string, value: JsonValue): CommandError {
   const near = isJsonObject(value) ? closestName(path, Object.keys(value)) : undefined;
   const advice = near === undefined ? `See: strata get ${key}` : `Did you mean ${near}?`;
   return new CommandError(exitCodes.notFound, `There is nothing at ${path} of ${key}. ${advice}`);

@@ -1,5 +1,5 @@
 /** Owns `strata request`, `strata pending`, `strata approve` and `strata reject`. */
-import type { ChangeRequest } from '@strata/client';
+import type { ChangeRequest, StrataClient } from '@strata/client';
 import { requestStatuses } from '@strata/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
@@ -8,7 +8,7 @@ import { show } from '../output.ts';
 import { nextStep, showRequest, showRequests } from '../request-view.ts';
 import { addScope, scopeOrGlobal, type ScopeFlags } from '../scope-options.ts';
 import { parseMoment } from '../time-input.ts';
-import { addValueOptions, readValue, type ValueFlags } from '../value-input.ts';
+import { addValueOptions, readValueOf, type ValueFlags } from '../value-input.ts';
 
 type ListFlags = ConnectionFlags & {
   readonly status?: ChangeRequest['status'];
@@ -47,9 +47,10 @@ function addProposal(request: Command): void {
 }
 
 async function propose(key: string, argument: string | undefined, flags: ProposalFlags): Promise<void> {
-  const what = await proposed(argument, flags);
+  const client = openClient(flags);
+  const what = await proposed(client, () => key, argument, flags);
   if (what === undefined) throw usageError('Give the value to ask for, or --delete.');
-  const made = await openClient(flags).requestChange({
+  const made = await client.requestChange({
     key,
     ...scopeOrGlobal(flags),
     ...what,
@@ -59,11 +60,16 @@ async function propose(key: string, argument: string | undefined, flags: Proposa
   show(flags, made, showRequest);
 }
 
-async function proposed(argument: string | undefined, flags: ProposalFlags): Promise<object | undefined> {
+async function proposed(
+  client: StrataClient,
+  keyOf: () => string | Promise<string>,
+  argument: string | undefined,
+  flags: ProposalFlags,
+): Promise<object | undefined> {
   const { delete: isRemoval, string, number, bool } = flags as ProposalFlags & Readonly<Record<string, unknown>>;
   if (isRemoval === true) return { delete: true };
   if ([argument, string, number, bool].every((one) => one === undefined)) return undefined;
-  return { proposedValue: await readValue(argument, flags) };
+  return { proposedValue: await readValueOf(client, await keyOf(), argument, flags) };
 }
 
 function addShow(request: Command): void {
@@ -101,11 +107,13 @@ function addEdit(request: Command): void {
     .argument('[value]', 'JSON, @<file>, or - for standard input; without it the value stays')
     .option('-m, --message <justification>', 'why; without it the justification stays');
   addValueOptions(command).action(async (id: string, argument: string | undefined, flags: ProposalFlags) => {
+    const client = openClient(flags);
+    const keyOf = async (): Promise<string> => (await client.getChangeRequest(id)).key;
     const edit = {
-      ...(await proposed(argument, flags)),
+      ...(await proposed(client, keyOf, argument, flags)),
       ...(flags.message === undefined ? {} : { justification: flags.message }),
     };
-    show(flags, await openClient(flags).editChange(id, edit), showRequest);
+    show(flags, await client.editChange(id, edit), showRequest);
   });
 }
 

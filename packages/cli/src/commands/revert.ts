@@ -4,7 +4,7 @@ import { showRevertDryRun } from '../change-view.ts';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
 import { show } from '../output.ts';
 import { showCommit } from '../version-view.ts';
-import { refuseBroken, type WriteFlags } from '../write-options.ts';
+import { breakGlassOption, refuseBroken, type WriteFlags } from '../write-options.ts';
 
 type RevertFlags = ConnectionFlags & Omit<WriteFlags, 'ifVersion'>;
 
@@ -19,6 +19,7 @@ export function addRevertCommand(program: Command): void {
     .option('-m, --message <comment>', 'why, for the history')
     .option('--idempotency-key <key>', 'repeated under this key, the write is applied once')
     .option('--force', 'go ahead although values below become invalid')
+    .addOption(breakGlassOption())
     .option('--dry-run', 'show what would change, and change nothing')
     .action(revert);
 }
@@ -26,7 +27,7 @@ export function addRevertCommand(program: Command): void {
 async function revert(commit: string, flags: RevertFlags): Promise<void> {
   const client = openClient(flags);
   const reason = flags.message ?? `Revert ${commit}`;
-  const options = { idempotencyKey: flags.idempotencyKey, force: flags.force };
+  const options = { idempotencyKey: flags.idempotencyKey, force: flags.force, breakGlass: flags.breakGlass };
   if (flags.dryRun !== true) {
     show(flags, await client.revert(commit, reason, options), showCommit);
     return;

@@ -24,7 +24,12 @@ async function rollBack(key: string, version: string, flags: RollbackFlags): Pro
   const scope = namedScope(flags);
   const reason = flags.message ?? `Roll back to ${version}`;
   await suggestingKey(client, key, scope, async () => {
-    const options = { ...(await readConditions(client, key, scope, flags)), scope, force: flags.force };
+    const options = {
+      ...(await readConditions(client, key, scope, flags)),
+      scope,
+      force: flags.force,
+      breakGlass: flags.breakGlass,
+    };
     if (flags.dryRun === true) tellDryRun(flags, await client.tryRollback(key, version, reason, options));
     else tellWritten(flags, await client.rollback(key, version, reason, options));
   });

@@ -3,13 +3,13 @@ import process from 'node:process';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../message.ts';
 import { addDataDirectory, storeOptions, type DataDirectory } from '../store-options.ts';
-import { unusedVariables } from '../unused-environment.ts';
 
 interface ServeFlags extends DataDirectory {
   readonly host: string;
   readonly port: number;
   readonly demo: boolean;
   readonly drain: number;
+  readonly sealAudit?: boolean;
 }
 
 /** Adds `strata serve`: migrates the database and serves it over HTTP until SIGINT or SIGTERM. */
@@ -20,6 +20,7 @@ export function addServeCommand(program: Command): void {
     .addOption(new Option('-H, --host <address>', 'a loopback address').env('HOST').default('127.0.0.1'))
     .addOption(new Option('-p, --port <number>', '0 takes a free one').env('PORT').default(7420).argParser(parsePort))
     .option('--no-demo', 'leave a new embedded database empty instead of filling it with the fleet demo')
+    .option('--seal-audit', 'seal the audit log every second, and sign a checkpoint every five minutes')
     .addOption(
       new Option(
         '--drain <seconds>',
@@ -33,13 +34,12 @@ export function addServeCommand(program: Command): void {
       '\nExamples:\n  $ strata serve\n  $ strata serve --port 8080 --data-dir /var/lib/strata\n  $ DATABASE_URL=postgres://app@db/app strata serve',
     );
   addDataDirectory(command).action(async (flags: ServeFlags) => {
-    for (const line of unusedVariables(process.env)) process.stderr.write(`strata: ${line}\n`);
     // Commands that only talk to a server start faster without the server's own code.
     const { closeOnSignals, serve } = await import('@strata/server');
-    const { host, port, demo, drain } = flags;
+    const { host, port, demo, drain, sealAudit } = flags;
     const redisUrl = process.env['REDIS_URL'];
     const redis = redisUrl === undefined || redisUrl === '' ? {} : { redisUrl };
-    const starting = serve({ host, port, demo, drainDelay: drain * 1000, ...storeOptions(flags), ...redis });
+    const starting = serve({ host, port, demo, drainDelay: drain * 1000, sealAudit, ...storeOptions(flags), ...redis });
     // Before it says that it listens, since whoever reads that may end it at once.
     closeOnSignals(
       async () => (await starting).close(),

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
 import { addScope, scopeOrGlobal, type ScopeFlags } from '../scope-options.ts';
 import { parseMoment } from '../time-input.ts';
-import { addValueOptions, readValue, type ValueFlags } from '../value-input.ts';
+import { addValueOptions, readValueOf, type ValueFlags } from '../value-input.ts';
 import { addWriteOptions, readConditions, tellDryRun, tellWritten, type WriteFlags } from '../write-options.ts';
 
 type SetFlags = ConnectionFlags & ScopeFlags & ValueFlags & WriteFlags & { readonly expires?: string };
@@ -16,6 +16,7 @@ export function addSetCommand(program: Command): void {
     'set branding @branding.json --org acme --dry-run',
     'get branding --layer --org acme | strata set branding - --org globex',
     `set system_settings '{"maintenanceMode": true}' --expires 2h`,
+    'set api_keys @keys.json    (secrets never on the command line)',
     'set theme \'"dark"\' --if-version 3f2a9c0d1e4b5a67',
   ])
     .argument('<key>', 'the key')
@@ -30,9 +31,15 @@ async function setValue(key: string, argument: string | undefined, flags: SetFla
   const scope = scopeOrGlobal(flags);
   const expiresAt =
     flags.expires === undefined ? undefined : parseMoment(flags.expires, '--expires', 'ahead', new Date());
-  const value = await readValue(argument, flags);
+  const value = await readValueOf(client, key, argument, flags);
   const conditions = await readConditions(client, key, scope, flags);
-  const options = { ...conditions, comment: flags.message, force: flags.force, expiresAt };
+  const options = {
+    ...conditions,
+    comment: flags.message,
+    force: flags.force,
+    breakGlass: flags.breakGlass,
+    expiresAt,
+  };
   if (flags.dryRun === true) tellDryRun(flags, await client.trySet(key, value, scope, options));
   else tellWritten(flags, await client.set(key, value, scope, options));
 }
