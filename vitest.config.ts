@@ -1,4 +1,5 @@
 /** Owns how tests run: workspace packages resolve to their TypeScript source, and one PostgreSQL cluster serves the whole run. */
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // `source` leads to a workspace package's TypeScript; the others are what Vite takes for Node by default.
@@ -8,9 +9,12 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // A net for what hangs, not a measure: machines that run the suite are shared.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
+    // Commands and servers are processes of their own in many tests: what Node made of the sources once serves the next one too.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/strata-tests') },
     projects: [
       // The rules are pure: their tests need no database and start at once.
       { extends: true, test: { name: 'core', include: ['packages/core/**/*.test.ts'] } },

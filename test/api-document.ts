@@ -55,7 +55,7 @@ export function documentCheck(document: ApiDocument): (method: string, url: stri
     if (body === '') return;
     const type = String(headers['content-type']).split(';', 1)[0] ?? '';
     const validate = ajv.compile({ $ref: `api#${pointer}/content/${escape(type)}/schema` });
-    const content: unknown = type.endsWith('json') ? JSON.parse(body) : body;
+    const content: unknown = /[/+]json$/.test(type) ? JSON.parse(body) : body;
     if (!validate(content)) throw new Error(`${name} is not as documented: ${explain(validate.errors)}: ${body}`);
   };
 }

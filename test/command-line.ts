@@ -5,8 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ConfigurationManagementService } from '@strata/service';
+import type { ConfigurationManagementService, Database, ServiceOptions } from '@strata/service';
 import { startTestServer } from './http-server.ts';
+import { nodeEnvironment } from './node-environment.ts';
 
 const main = join(import.meta.dirname, '../packages/cli/src/main.ts');
 
@@ -28,6 +29,7 @@ export interface CommandLine {
   readonly url: string;
   readonly directory: string;
   readonly service: ConfigurationManagementService;
+  readonly database: Database;
   readonly run: (args: readonly string[], surroundings?: Surroundings) => Promise<Outcome>;
   /** The JSON that a command prints with `--json`; a failure fails the test. */
   json(args: readonly string[], surroundings?: Surroundings): Promise<unknown>;
@@ -35,8 +37,8 @@ export interface CommandLine {
 }
 
 /** Starts a server on an empty database in memory. */
-export async function startCommandLine(): Promise<CommandLine> {
-  const server = await startTestServer();
+export async function startCommandLine(settings: ServiceOptions = {}): Promise<CommandLine> {
+  const server = await startTestServer({}, settings);
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   const directory = await mkdtemp(join(tmpdir(), 'strata-test-cli-'));
   const run = (args: readonly string[], { stdin, environment = {} }: Surroundings = {}): Promise<Outcome> =>
@@ -45,6 +47,7 @@ export async function startCommandLine(): Promise<CommandLine> {
     url,
     directory,
     service: server.service,
+    database: server.database,
     run,
     async json(args, surroundings) {
       const { code, out, errors } = await run([...args, '--json'], surroundings);
@@ -66,7 +69,7 @@ async function runCommand(
 ): Promise<Outcome> {
   const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', ...environment },
+    env: { ...nodeEnvironment(), ...environment },
   });
   // A command that does not read its input has ended before all of it is written.
   child.stdin.on('error', () => undefined).end(stdin);

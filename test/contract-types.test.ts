@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
  * What the contract promises and this release does not have yet. A snippet may fail for these names and for nothing else, and each
  * of them must fail somewhere: whoever adds one takes it off this list.
  */
-const pending = ['analyzeImpact', 'evaluateFlag', 'getDependencies', 'importConfig', 'listFlags', 'setFlagRollout'];
+const pending: readonly string[] = [];
 
 const missingMember = new Set([2339, 2551, 2353, 2561]);
 const untypedParameter = 7006;

@@ -89,7 +89,8 @@ class Proxy implements TcpProxy {
     ] as const) {
       this.#sockets.add(from);
       from.setNoDelay(true);
-      from.on('data', (data) => this.#forward(to, data));
+      const pipe = new Pipe(to);
+      from.on('data', (data) => this.#forward(pipe, data));
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
@@ -98,13 +99,32 @@ class Proxy implements TcpProxy {
     }
   }
 
-  #forward(to: Socket, data: Buffer): void {
+  #forward(pipe: Pipe, data: Buffer): void {
     if (this.#mode === 'drop') return;
-    if (this.#mode === 'stall') {
-      this.#stalled.push(() => this.#forward(to, data));
-      return;
+    if (this.#mode === 'stall') this.#stalled.push(() => this.#forward(pipe, data));
+    else pipe.write(data, this.#delay);
+  }
+}
+
+/** One way of a connection. What goes in first comes out first, also where the delay becomes shorter in between. */
+class Pipe {
+  readonly #to: Socket;
+  readonly #delayed: Buffer[] = [];
+
+  constructor(to: Socket) {
+    this.#to = to;
+  }
+
+  write(data: Buffer, delay: number): void {
+    if (delay === 0) this.#pass(data);
+    else {
+      this.#delayed.push(data);
+      setTimeout(() => this.#pass(), delay);
     }
-    if (this.#delay === 0) to.write(data);
-    else setTimeout(() => to.write(data), this.#delay);
+  }
+
+  /** Passes on what waits, and then `data`. */
+  #pass(...data: readonly Buffer[]): void {
+    for (const piece of [...this.#delayed.splice(0), ...data]) this.#to.write(piece);
   }
 }

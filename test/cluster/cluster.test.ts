@@ -10,6 +10,7 @@ import { createClient } from '@strata/client';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { createSchema } from '../databases.ts';
 import { isAlive } from '../kill/cluster.ts';
+import { nodeEnvironment } from '../node-environment.ts';
 
 const root = join(import.meta.dirname, '../..');
 const startTimeout = 60_000;
@@ -27,7 +28,7 @@ class RunningCluster {
   constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.#child = spawn('npm', ['run', 'cluster', '--', '--port', '0', ...args], {
       cwd: root,
-      env: { PATH: process.env['PATH'] ?? '', ...environment },
+      env: { ...nodeEnvironment(), ...environment },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (data) => (this.output += String(data)));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeEnvironment } from '../node-environment.ts';
 import { freePort } from '../postgres.setup.ts';
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 
@@ -44,7 +45,7 @@ export class ServerProcess {
       ['--conditions=source', '--no-warnings', main, 'serve', '--port', String(this.#port), '--no-demo'],
       {
         cwd: this.#directory,
-        env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: this.#databaseUrl },
+        env: { ...nodeEnvironment(), DATABASE_URL: this.#databaseUrl },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );

@@ -8,6 +8,7 @@ import { RecordingReader } from './readers.ts';
 interface Told {
   readonly type: string;
   readonly cursor?: string;
+  readonly problem?: { readonly code: string };
 }
 
 /** A reader over a connection that can end at any time. */
@@ -45,6 +46,8 @@ abstract class StreamReader extends RecordingReader {
     if (type === 'heartbeat' || type === 'subscribed') {
       if (told.cursor !== undefined) this.moveTo(told.cursor);
     } else if (type === 'commit' || type === 'reset' || type === 'compacted') this.hear({ ...told, type } as FeedEvent);
+    // While the database is away a subscription is refused; it is asked for again.
+    else if (type === 'error' && told.problem?.code === 'unavailable') this.cut();
     else if (type !== 'moved') throw new Error(`${this.name} was told ${type}: ${data}`);
   }
 

@@ -96,7 +96,10 @@ describeDatabases(
         const found = { operations: 0, asked: 0, plain: 0, writes: 0, unknown: 0, refusedReads: 0 };
         const broken: string[] = [];
         try {
-          const numbers = Array.from({ length: runs }, (_, run) => run)[Symbol.iterator]();
+          // A few more where none of these left a client in doubt: what becomes of an unknown outcome has to be in the proof.
+          const numbers = (function* () {
+            for (let run = 0; run < runs || (found.unknown === 0 && run < 3 * runs); run += 1) yield run;
+          })();
           const lane = async (): Promise<void> => {
             for (const run of numbers) {
               if (broken.length > 0) return;
