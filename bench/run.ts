@@ -10,9 +10,13 @@ const names = [
   'storage/server-memory',
   'access/authorize',
   'access/policies',
+  'flags/evaluation',
+  'flags/memory',
+  'impact/analysis',
   'live/cache',
   'live/commit-to-callback',
   'live/fan-out',
+  'live/servers',
 ];
 
 const asked = process.argv.slice(2);
