@@ -36,9 +36,12 @@ export interface CommandLine {
   close(): Promise<void>;
 }
 
-/** Starts a server on an empty database in memory. */
-export async function startCommandLine(settings: ServiceOptions = {}): Promise<CommandLine> {
-  const server = await startTestServer({}, settings);
+/** Starts a server on an empty database in memory; `keys` as for `startTestServer`. */
+export async function startCommandLine(
+  settings: ServiceOptions = {},
+  keys?: Pick<ServiceOptions, 'encryptionKey'>,
+): Promise<CommandLine> {
+  const server = await startTestServer({}, settings, keys);
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   const directory = await mkdtemp(join(tmpdir(), 'strata-test-cli-'));
   const run = (args: readonly string[], { stdin, environment = {} }: Surroundings = {}): Promise<Outcome> =>

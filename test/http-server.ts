@@ -31,10 +31,13 @@ export interface TestServer {
 
 type Headers = NonNullable<InjectOptions['headers']>;
 
-/** Starts a server on an empty database in memory. */
-export async function startTestServer(options: ServerOptions = {}, settings: ServiceOptions = {}): Promise<TestServer> {
+/** Starts a server on an empty database in memory. @param keys with which keys, where the settings name none; `{}` for a new one. */
+export async function startTestServer(
+  options: ServerOptions = {},
+  settings: ServiceOptions = {},
+  keys: Pick<ServiceOptions, 'encryptionKey'> = settings.keyProvider === undefined ? { encryptionKey: testKey } : {},
+): Promise<TestServer> {
   const database = await openEmbeddedDatabase();
-  const keys = settings.keyProvider === undefined ? { encryptionKey: testKey } : {};
   const service = createConfigurationService(database, { ...keys, ...settings });
   const app = createServer(service, options);
   let check: ReturnType<typeof documentCheck> | undefined;

@@ -29,6 +29,8 @@ export interface ToldOperation extends Operation {
   readonly process: string;
   /** Undefined where a write was refused or its outcome is unknown. */
   readonly revision: number | undefined;
+  /** The revision that the refusal of a write told. */
+  readonly refusedAt?: number | undefined;
   /** How a read was asked for, and what it said of itself. */
   readonly read?: { readonly minRevision: number | undefined; readonly age: number; readonly stale: boolean };
 }

@@ -41,6 +41,15 @@ async function disturb(proxies: readonly TcpProxy[], signal: AbortSignal): Promi
   }
 }
 
+/** What was asked of a key and told, in the order of the calls. */
+function toldOf(history: readonly ToldOperation[], key: string): string {
+  return history
+    .filter((operation) => operation.key === key)
+    .sort((a, b) => a.start - b.start)
+    .map(({ start, end, ...operation }) => `${start.toFixed(1)} to ${end.toFixed(1)} ${JSON.stringify(operation)}`)
+    .join('\n');
+}
+
 /** What a history does not keep of the promises. */
 function violations(
   { asks }: Pick<WorkloadOptions, 'asks'>,
@@ -52,7 +61,7 @@ function violations(
     ({ action, read }) => action.kind !== 'get' || (asks === 'shared' && read?.minRevision !== undefined),
   );
   return [
-    ...findUnlinearizable(register).map((key) => `${key} is not linearizable`),
+    ...findUnlinearizable(register).map((key) => `${key} is not linearizable:\n${toldOf(register, key)}`),
     ...findOrderViolations(history, stored),
   ];
 }

@@ -46,7 +46,7 @@ export async function storedVersions(service: Service, keys: readonly string[]):
   }));
 }
 
-type Outcome = { readonly revision: number } | 'refused' | 'unknown';
+type Outcome = Pick<ToldOperation, 'revision' | 'refusedAt'> | 'unknown';
 
 class Recorder implements Recorded {
   readonly history: ToldOperation[] = [];
@@ -75,9 +75,9 @@ class Recorder implements Recorded {
       else if (chance < 0.86) await this.#replace(service, told, pick(this.#options.keys));
       else if (chance < 0.92) await this.#remove(service, told, pick(this.#options.keys));
       else await this.#commit(service, told);
-      for (const { client: who, revision = 0 } of this.history.slice(began)) {
-        if (who === client) seen = Math.max(seen, revision);
-        this.#told = Math.max(this.#told, revision);
+      for (const { client: who, revision = 0, refusedAt = 0 } of this.history.slice(began)) {
+        if (who === client) seen = Math.max(seen, revision, refusedAt);
+        this.#told = Math.max(this.#told, revision, refusedAt);
       }
     }
   }
@@ -152,9 +152,9 @@ class Recorder implements Recorded {
     const start = performance.now();
     const outcome = await untilKnown(call);
     const end = outcome === 'unknown' ? Infinity : performance.now();
-    const revision = typeof outcome === 'object' ? outcome.revision : undefined;
+    const answer = outcome === 'unknown' ? { revision: undefined } : outcome;
     for (const [key, action] of actions)
-      this.history.push({ ...told, key, action: action(revision !== undefined), start, end, revision });
+      this.history.push({ ...told, key, action: action(answer.revision !== undefined), start, end, ...answer });
   }
 }
 
@@ -163,9 +163,11 @@ async function untilKnown(call: (idempotencyKey: string) => Promise<{ readonly r
   const idempotencyKey = randomUUID();
   for (let tries = 0; tries < maxTries; tries += 1) {
     try {
-      return await call(idempotencyKey);
+      const { revision } = await call(idempotencyKey);
+      return { revision };
     } catch (error) {
-      if (isConfigurationError(error, 'conflict') || isConfigurationError(error, 'key_not_found')) return 'refused';
+      if (isConfigurationError(error, 'conflict') || isConfigurationError(error, 'key_not_found'))
+        return { revision: undefined, refusedAt: error.details['revision'] as number };
       if (!isConfigurationError(error) || error.status !== 503) throw error;
       if (error.code === 'outcome_unknown' && Math.random() < 0.5) return 'unknown';
     }

@@ -68,7 +68,7 @@ describe('strata role', () => {
     // From the first binding on nobody may do what none allows.
     const stranger = await strata.run(['set', 'motto', '"x"'], { environment: { STRATA_ACTOR: 'zoe' } });
     expect(stranger).toMatchObject({ code: 5 });
-    expect(stranger.errors).toContain('zoe does not have the permission write');
+    expect(stranger.errors).toContain('zoe does not have the permission read for motto');
     const [own] = (await strata.json(['role', 'bindings', '--role', 'treasurer'])) as RoleBindingRecord[];
     expect(await run('remove', 'treasurer')).toMatchObject({ code: 4 });
     expect((await run('unbind', own?.id ?? '')).out).toBe(`The binding ${own?.id ?? ''} is gone.\n`);

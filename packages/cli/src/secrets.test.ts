@@ -8,7 +8,7 @@ import { startCommandLine, type CommandLine } from '../../../test/command-line.t
 let strata: CommandLine;
 let directory: string;
 beforeAll(async () => {
-  [strata, directory] = await Promise.all([startCommandLine(), mkdtemp(join(tmpdir(), 'strata-secrets-'))]);
+  [strata, directory] = await Promise.all([startCommandLine({}, {}), mkdtemp(join(tmpdir(), 'strata-secrets-'))]);
 });
 afterAll(async () => {
   await strata.close();

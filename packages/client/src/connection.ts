@@ -135,8 +135,9 @@ async function exchange(
       ...bodyOf(call),
     });
     const text = await response.text();
-    if (!response.ok) throw refusal(response, text, base);
+    // A refusal for what is stored tells of a revision too.
     if (method !== 'GET') written(Number(response.headers.get('strata-revision') ?? 0));
+    if (!response.ok) throw refusal(response, text, base);
     return text;
   } catch (error) {
     if (error instanceof StrataClientError) throw error;

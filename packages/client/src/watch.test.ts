@@ -55,7 +55,7 @@ describe('watching', () => {
     await server.service.subscribe({ keys: ['theme', 'pm_*', 'feature_flags/new'] }, (event) => library.push(event));
     await set('theme', { size: 1 });
     await set('other', 1);
-    await set('feature_flags/new', { on: true });
+    await set('feature_flags/new', { enabled: true });
     await vi.waitFor(() => expect(events).toHaveLength(2), soon);
     expect(events).toEqual(JSON.parse(JSON.stringify(library)));
     stopping.abort();

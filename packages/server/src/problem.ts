@@ -2,6 +2,7 @@
 import { ConfigurationError, isConfigurationError, type ErrorCode } from '@strata/core';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { tellRevision } from './revision-headers.ts';
 import { securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
@@ -70,6 +71,10 @@ export async function sendProblem(error: unknown, request: FastifyRequest, reply
   const isFault = problem.status >= 500 && problem.code !== 'server_closing';
   if (isFault) request.log.error({ err: error, requestId: request.id }, problem.detail);
   if (problem.status === 503) reply.header('retry-after', '1');
+  if (isConfigurationError(known, 'conflict') || isConfigurationError(known, 'key_not_found')) {
+    const { revision } = known.details;
+    if (typeof revision === 'number') tellRevision(reply, revision);
+  }
   if (isConfigurationError(known, 'approval_required')) {
     reply.header('location', `/v1/change-requests/${String(known.details['requestId'])}`);
   }

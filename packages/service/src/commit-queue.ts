@@ -1,5 +1,5 @@
 /** Owns the queue in which writes of values wait for their step: many of them share one round trip, each stands alone. */
-import { ConfigurationError } from '@strata/core';
+import { ConfigurationError, isConfigurationError, type ErrorDetails } from '@strata/core';
 import { applyLocally, bytesOf, hashesOf, isMoved, losers, settledOf, stepOf, type Accepted } from './commit-batch.ts';
 import type { Context } from './context.ts';
 import { deadlineIn, type Deadline } from './db/deadline.ts';
@@ -39,7 +39,7 @@ interface Waiting {
 }
 
 /** An intent that was accepted, or one whose answer needs no write. */
-type Decided = Accepted<Waiting> | { readonly waiting: Waiting; readonly settle: () => void };
+type Decided = Accepted<Waiting> | { readonly waiting: Waiting; readonly settle: (revision: number) => void };
 
 /** Queues intents and applies them batch by batch, in the order in which they came. An intent leaves the queue when it is settled. */
 export class CommitQueue {
@@ -231,7 +231,8 @@ async function decideOne(
   waiting: Waiting,
   read: boolean,
 ): Promise<Decided | 'read again'> {
-  const settle = (run: () => void): Decided | 'read again' => (read ? { waiting, settle: run } : 'read again');
+  const settle = (run: (revision: number) => void): Decided | 'read again' =>
+    read ? { waiting, settle: run } : 'read again';
   try {
     const { decision, after } = await decide(context, view, waiting.intent);
     if (decision.outcomes.every((outcome) => outcome.kind === 'unchanged')) {
@@ -241,8 +242,15 @@ async function decideOne(
     return { waiting, decision };
   } catch (error) {
     if (isOutage(error)) throw error;
-    return settle(() => waiting.reject(error));
+    return settle((revision) => waiting.reject(asOf(error, revision)));
   }
+}
+
+/** A refusal for what is stored tells the revision at which it is, so that its caller need not read anything older elsewhere. */
+function asOf(error: unknown, revision: number): unknown {
+  const isOfStored = isConfigurationError(error, 'conflict') || isConfigurationError(error, 'key_not_found');
+  if (!isOfStored) return error;
+  return new ConfigurationError(error.code, { ...(error.details as ErrorDetails<typeof error.code>), revision });
 }
 
 /**
@@ -256,6 +264,7 @@ async function write(
   decided: readonly Decided[],
 ): Promise<boolean> {
   const accepted = decided.filter((one) => 'decision' in one);
+  let { revision } = progress;
   if (accepted.length > 0) {
     const step = stepOf(context, rules, progress, accepted);
     let written: Written;
@@ -269,8 +278,9 @@ async function write(
     }
     applyLocally(context, accepted, written);
     for (const [index, one] of accepted.entries()) one.waiting.resolve(settledOf(one, written, index));
+    revision = written.baseRevision + accepted.length;
   }
-  for (const one of decided) if ('settle' in one) one.settle();
+  for (const one of decided) if ('settle' in one) one.settle(revision);
   return true;
 }
 

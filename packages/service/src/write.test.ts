@@ -168,7 +168,11 @@ describeDatabases('a write', (engine) => {
     );
     expect(refusal.status).toBe(409);
     expect(refusal.message).toContain(`expected version ${first.version}, found ${second.version}`);
-    expect(refusal.details).toMatchObject({ currentVersion: second.version, currentValue: 2 });
+    expect(refusal.details).toMatchObject({
+      currentVersion: second.version,
+      currentValue: 2,
+      revision: second.revision,
+    });
     await expectRefusal(service.delete('k', global, 'bob', undefined, { ifVersion: first.version }), 'conflict');
     await expectRefusal(service.set('k', 3, global, 'bob', undefined, { ifVersion: 'HEAD~1' }), 'conflict');
     await expectRefusal(service.set('k', 3, global, 'bob', undefined, { ifVersion: 'HEAD~7' }), 'version_not_found');

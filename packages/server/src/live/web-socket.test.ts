@@ -76,7 +76,7 @@ describe('a WebSocket', () => {
       commit: first.commit,
       changes: [{ key: 'theme', newValue: 1, changedAt: first.changedAt.toISOString() }],
     });
-    await service.set('feature_flags/new_menu', { on: true }, global, 'ada');
+    await service.set('feature_flags/new_menu', { enabled: true }, global, 'ada');
     await service.set('theme', 2, global, 'ada');
     await service.set('theme', 3, { scope: 'org', scopeId: 'other' }, 'ada');
     await until(9);
@@ -84,7 +84,7 @@ describe('a WebSocket', () => {
       messages
         .filter((one) => one.id === id)
         .flatMap(({ changes = [] }) => changes.map(({ key, newValue }) => [key, newValue]));
-    expect(told('flags')).toEqual([['feature_flags/new_menu', { on: true }]]);
+    expect(told('flags')).toEqual([['feature_flags/new_menu', { enabled: true }]]);
     expect(told('acme')).toEqual([['theme', 2]]);
     expect(told('all')).toHaveLength(4);
   });

@@ -72,7 +72,7 @@ describeDatabases('the stream of commits', (engine) => {
       openStream(`${url}?keys=theme&scope=team&scopeId=north`),
     ]);
     for (const key of ['theme', 'size', 'limits', 'feature_flags/new_menu', 'feature_flags/old', 'them']) {
-      await service.set(key, { a: 1 }, org, 'ada');
+      await service.set(key, key.startsWith('feature_flags/') ? { enabled: true } : { a: 1 }, org, 'ada');
     }
     await service.set('theme', { b: 2 }, global, 'ada');
     await Promise.all([keys.until(4), globs.until(3), flags.until(2), scoped.until(2)]);
