@@ -69,7 +69,10 @@ describe('values and layers', () => {
     expect(other.lastRevision).toBe(revision + 1);
     // A refusal for what is stored tells how new that is.
     const late = createClient({ url });
-    const refused = [() => late.set('seen', 2, global, { ifVersion: '0000000000000000' }), () => late.remove('seen', global)];
+    const refused = [
+      () => late.set('seen', 2, global, { ifVersion: '0000000000000000' }),
+      () => late.remove('seen', global),
+    ];
     for (const write of refused) {
       expect((await refusalOf(write())).details).toMatchObject({ revision: revision + 1 });
       expect(late.lastRevision).toBe(revision + 1);
