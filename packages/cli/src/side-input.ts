@@ -45,7 +45,10 @@ async function remoteSide(text: string, flags: SideFlags): Promise<Side> {
   }
   const { scope: level, scopeId, ...options } = side;
   const client = createClient({ url, actor: userName() });
-  return { document: await client.exportConfig({ scope: level, scopeId }, options), format: 'json' };
+  return {
+    document: await client.exportConfig({ scope: level, scopeId }, { ...options, secrets: 'masked' }),
+    format: 'json',
+  };
 }
 
 function storedSide(text: string, { subtree, effective }: SideFlags): StoredSide {

@@ -1,5 +1,6 @@
 /** Owns the calls on backups. */
 import type { Connection } from './connection.ts';
+import { passphraseHeader } from './passphrase-header.ts';
 
 /** How a backup is made or opened. */
 export interface BackupOptions {
@@ -34,8 +35,4 @@ export function backupCalls(connection: Connection) {
         document: { type: backupType, content: file },
       }),
   };
-}
-
-function passphraseHeader({ passphrase }: BackupOptions): Readonly<Record<string, string>> {
-  return passphrase === undefined ? {} : { 'strata-passphrase': encodeURIComponent(passphrase) };
 }

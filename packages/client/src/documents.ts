@@ -4,6 +4,7 @@ import { scopeQuery, type Place } from './address.ts';
 import { StrataClientError, type ClientErrorCode } from './client-error.ts';
 import type { Call, Connection } from './connection.ts';
 import { linesOf } from './lines.ts';
+import { passphraseHeader } from './passphrase-header.ts';
 
 /** What is exported, besides the scope. */
 export interface ExportOptions {
@@ -19,6 +20,13 @@ export interface ExportOptions {
   readonly values?: 'own' | 'effective' | undefined;
   /** Also tells which keys had a value and have none any more. */
   readonly deleted?: boolean | undefined;
+  /**
+   * Ciphertext, which opens in a store with the same key or with the passphrase, masks, or nothing. Default: `sealed`, for effective values
+   * `masked`.
+   */
+  readonly secrets?: 'sealed' | 'masked' | 'omitted' | undefined;
+  /** Seals the secrets with a key that comes from this text of 8 or more characters, in the place of the store's own. */
+  readonly passphrase?: string | undefined;
 }
 
 /** How a document is imported. */
@@ -36,6 +44,8 @@ export interface ImportOptions {
   /** false admits an export that was edited by hand. */
   readonly verify?: boolean | undefined;
   readonly force?: boolean | undefined;
+  /** Opens the secrets of an export that was sealed with it. */
+  readonly passphrase?: string | undefined;
   readonly breakGlass?: string | undefined;
   readonly comment?: string | undefined;
   /** Told how far it has come; the import may then take as long as it takes. */
@@ -88,13 +98,13 @@ export function documentCalls(connection: Connection) {
 
     /**
      * Writes what a document holds: an export, or an object of keys and values. What single keys are refused for stands in the answer.
-     * @throws `malformed_document`, `document_changed`, `document_unsupported`, `document_too_large`.
+     * @throws `passphrase_wrong`, `malformed_document`, `document_changed`, `document_unsupported`, `document_too_large`.
      */
     importConfig: async (data: string, options: ImportOptions = {}): Promise<ImportResult> => {
       const { onProgress } = options;
       const call = importCall(data, options);
       if (onProgress === undefined) return connection.send<ImportResult>(call);
-      const stream = await connection.open({ ...call, headers: { accept: lines } }, Infinity, lines);
+      const stream = await connection.open({ ...call, headers: { ...call.headers, accept: lines } }, Infinity, lines);
       for await (const line of linesOf(stream)) {
         const told = JSON.parse(line) as ImportLine;
         if (told.progress !== undefined) onProgress(told.progress);
@@ -122,9 +132,9 @@ function problemOf({ code, detail, status }: NonNullable<ImportLine['problem']>)
 const flag = (value: boolean | undefined): string | undefined => (value === undefined ? undefined : String(value));
 
 function exportCall(scope: ScopeInput | undefined, options: ExportOptions): Call {
-  const { format, at, revision, values, subtree, deleted } = options;
-  const query = { format, at, revision, values, subtree: flag(subtree), deleted: flag(deleted) };
-  return { path: '/v1/export', query: { ...scopeQuery(scope), ...query } };
+  const { format, at, revision, values, subtree, deleted, secrets } = options;
+  const query = { format, at, revision, values, secrets, subtree: flag(subtree), deleted: flag(deleted) };
+  return { path: '/v1/export', query: { ...scopeQuery(scope), ...query }, headers: passphraseHeader(options) };
 }
 
 function importCall(data: string, options: ImportOptions): Call {
@@ -134,6 +144,7 @@ function importCall(data: string, options: ImportOptions): Call {
     method: 'POST',
     path: '/v1/import',
     query: { ...scopeQuery(scope), format, mode, ...flags, breakGlass, comment },
+    headers: passphraseHeader(options),
     document: { type: mediaTypes[format], content: data },
   };
 }

@@ -21,6 +21,15 @@ export interface BundleHeader {
   readonly scopeId: string | null;
   /** Whether the scopes below are in it too. */
   readonly subtree?: true;
+  /** How the key of its secrets comes from a passphrase. */
+  readonly encryption?: JsonObject;
+}
+
+/** A data key that a document brings for its secrets, wrapped by a key of the store that it came from. */
+export interface BundledKey {
+  readonly id: string;
+  readonly keyId: string;
+  readonly wrapped: string;
 }
 
 /** What takes up the text over which a digest is made. */
@@ -64,9 +73,13 @@ const member = (object: JsonObject, name: string): string =>
 export interface BundledSetting {
   readonly key: unknown;
   readonly scope: ScopeRef;
-  /** Undefined for the marker of a deleted one. */
+  /** Undefined for the marker of a deleted one, and of one that was left out. */
   readonly value: JsonValue | undefined;
   readonly expiresAt: string | undefined;
+  /** The full hash of the version that its sealed parts are bound to; undefined where none is sealed. */
+  readonly sealedVersion?: string | undefined;
+  /** Whether its value holds secrets and was left out: what is stored stays as it is. */
+  readonly isOmitted: boolean;
   /** Where it stands in the document. */
   readonly place: string;
 }
@@ -77,6 +90,10 @@ export interface Bundle {
   readonly selection: (ScopeRef & { readonly subtree: boolean }) | undefined;
   readonly environment: string | undefined;
   readonly throughRevision: number | undefined;
+  /** How the key of its secrets comes from a passphrase; undefined where it has none. */
+  readonly encryption: JsonValue | undefined;
+  /** The data keys of its secrets. */
+  readonly keys: readonly BundledKey[];
   readonly settings: readonly BundledSetting[];
 }
 
@@ -112,6 +129,8 @@ export function readBundle(document: JsonObject, options: BundleOptions): Bundle
     selection: selectionOf(document, options),
     environment: textOf(propertyOf(document, 'environment')),
     throughRevision: numberOf(propertyOf(document, 'throughRevision')),
+    encryption: propertyOf(document, 'encryption'),
+    keys: keysOf(document, options),
     settings: refuseTwice(
       settings.map((setting, index) => readSetting(setting, index, options)),
       options,
@@ -172,15 +191,32 @@ function readSetting(setting: JsonValue, index: number, options: BundleOptions):
   const key = propertyOf(setting, 'key');
   if (typeof key !== 'string') return refuse(options, place, 'its key is missing');
   const named = `${place} (${key})`;
-  const isDeleted = propertyOf(setting, 'deleted') === true;
+  const isOmitted = propertyOf(setting, 'omitted') === true;
+  const state = propertyOf(setting, 'deleted') === true ? 'deleted' : isOmitted ? 'left out' : undefined;
   const value = propertyOf(setting, 'value');
-  if (isDeleted !== (value === undefined)) {
-    return refuse(options, named, isDeleted ? 'it is deleted and has a value' : 'its value is missing');
+  if ((state === undefined) === (value === undefined)) {
+    return refuse(options, named, state === undefined ? 'its value is missing' : `it is ${state} and has a value`);
   }
   const expiresAt = propertyOf(setting, 'expiresAt');
   if (expiresAt !== undefined && typeof expiresAt !== 'string')
     return refuse(options, named, 'its expiresAt is no text');
-  return { key, scope: scopeOf(setting, named, options), value, expiresAt, place: named };
+  const sealedVersion = textOf(propertyOf(setting, 'sealedVersion'));
+  return { key, scope: scopeOf(setting, named, options), value, expiresAt, sealedVersion, isOmitted, place: named };
+}
+
+function keysOf(document: JsonObject, options: BundleOptions): readonly BundledKey[] {
+  const keys = propertyOf(document, 'wrappedKeys');
+  if (keys === undefined) return [];
+  if (!isJsonArray(keys)) return refuse(options, 'wrappedKeys', 'it is no list');
+  return keys.map((key, index) => {
+    const [id, keyId, wrapped] = ['id', 'keyId', 'wrapped'].map((name) =>
+      isJsonObject(key) ? textOf(propertyOf(key, name)) : undefined,
+    );
+    if (id === undefined || keyId === undefined || wrapped === undefined) {
+      return refuse(options, `wrappedKeys[${String(index)}]`, 'it is no wrapped key');
+    }
+    return { id, keyId, wrapped };
+  });
 }
 
 function refuseTwice(settings: readonly BundledSetting[], options: BundleOptions): readonly BundledSetting[] {
@@ -203,7 +239,9 @@ function plainBundle(document: JsonObject): Bundle {
     scope: { scope: 'global', scopeId: '' } as const,
     value,
     expiresAt: undefined,
+    isOmitted: false,
     place: key,
   }));
-  return { selection: undefined, environment: undefined, throughRevision: undefined, settings };
+  const unknown = { selection: undefined, environment: undefined, throughRevision: undefined, encryption: undefined };
+  return { ...unknown, keys: [], settings };
 }

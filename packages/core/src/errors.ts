@@ -48,6 +48,11 @@ export const errorCatalogue = {
     message:
       'The secret at {path} of {address} cannot be read: {problem}. Nothing was answered in its place. Set it anew, or restore its row from a backup.',
   },
+  secret_sealed_elsewhere: {
+    status: 422,
+    message:
+      'The secrets at {address} are sealed under the key {keyId}, which is not here ({has}). Put that key behind the first one in CONFIG_ENCRYPTION_KEY, or export them again with a passphrase.',
+  },
   data_key_damaged: {
     status: 500,
     message:

@@ -3,10 +3,11 @@
  * gzip, and a seal: with a passphrase the tag of AES-256-GCM over frame, place and header, else a SHA-256 chained over all before it. So what is
  * cut off, changed, left out or moved is found where it happens, and nothing after it is read.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { ConfigurationError } from '@strata/core';
+import { deriveKey, isEncryption, newEncryption, type Encryption } from './passphrase.ts';
 
 /** What a backup calls itself. */
 const backupName = 'strata-backup';
@@ -19,20 +20,8 @@ interface Header {
   readonly encryption: Encryption | null;
 }
 
-/** How the key comes from the passphrase: scrypt with these numbers. */
-interface Encryption {
-  readonly cipher: 'aes-256-gcm';
-  readonly kdf: 'scrypt';
-  readonly N: number;
-  readonly r: number;
-  readonly p: number;
-  /** Of the key and of the nonces, in base64. */
-  readonly salt: string;
-}
-
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
-const derive = promisify<string, Buffer, number, object, Buffer>(scrypt);
 
 /** About how many characters of content a frame has. */
 const frameSize = 512 * 1024;
@@ -57,10 +46,7 @@ export async function* writeBackupFile(
   content: AsyncIterable<string>,
   passphrase: string | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const encryption: Encryption | null =
-    passphrase === undefined
-      ? null
-      : { cipher: 'aes-256-gcm', kdf: 'scrypt', N: 2 ** 16, r: 8, p: 1, salt: randomBytes(16).toString('base64') };
+  const encryption = passphrase === undefined ? null : newEncryption();
   const header = { format: backupName, formatVersion: fileVersion, encryption } satisfies Header;
   const line = Buffer.from(`${JSON.stringify(header)}\n`);
   const seal = await sealOf(encryption, line, passphrase);
@@ -144,29 +130,14 @@ function parseHeader(line: Buffer): Header {
   const { formatVersion, encryption } = header;
   if (formatVersion !== fileVersion)
     refuse(0, `its form is of version ${String(formatVersion)}; use a newer version of Strata`);
-  if (encryption === null) return header as Header;
-  const isKnown =
-    encryption?.cipher === 'aes-256-gcm' &&
-    typeof encryption.salt === 'string' &&
-    // Numbers of somebody else could keep a machine busy for hours.
-    [encryption.N, encryption.r, encryption.p].every((number) => Number.isInteger(number) && number > 0) &&
-    encryption.N <= 2 ** 20 &&
-    encryption.r <= 16 &&
-    encryption.p <= 4;
-  return isKnown ? (header as Header) : refuse(0, 'it is encrypted in a way that is not known here');
+  if (encryption === null || isEncryption(encryption)) return header as Header;
+  return refuse(0, 'it is encrypted in a way that is not known here');
 }
 
 async function sealOf(encryption: Encryption | null, header: Buffer, passphrase: string | undefined): Promise<Seal> {
   if (encryption === null) return chainedSeal(header);
   if (passphrase === undefined) throw new ConfigurationError('passphrase_wrong', { problem: 'this backup needs one' });
-  const { N, r, p, salt } = encryption;
-  const key = await derive(passphrase.normalize('NFC'), Buffer.from(salt, 'base64'), 32, {
-    N,
-    r,
-    p,
-    maxmem: 256 * N * r,
-  });
-  return encryptingSeal(key, header);
+  return encryptingSeal(await deriveKey(passphrase, encryption), header);
 }
 
 const digestSize = 32;

@@ -7,6 +7,7 @@ import {
   secretPaths,
   type Address,
   type JsonValue,
+  type Path,
   type ScopeRef,
 } from '@strata/core';
 import { answerAlong } from './access.ts';
@@ -43,7 +44,9 @@ export async function* effectiveValues(
     const chain = resolveChain(at, await readLinks(db, environment, [at], revision));
     const layers: Layers[] = [];
     for (const scope of chain) layers.push(await layersOf(scope));
-    const values = merge(rules, layers).map(([key, value]) => ({ key, scope: at.scope, scopeId: at.scopeId, value }));
+    const values = merge(rules, layers)
+      .filter(({ secrets }) => selection.secrets === 'masked' || secrets.length === 0)
+      .map(({ key, value }) => ({ key, scope: at.scope, scopeId: at.scopeId, value }));
     const readable = await permitted(context, actor, selection, values);
     const told: EffectiveSetting[] = [];
     for (const one of readable) if ((await answerAlong(context, actor, one.key, chain)) === true) told.push(one);
@@ -85,9 +88,16 @@ function rememberedLayers({ db, environment, vault }: Context, revision: number)
   };
 }
 
-function merge(rules: Rules, chain: readonly Layers[]): [key: string, value: JsonValue][] {
+/** What is read of a key, masked, and where its secrets are. */
+interface Merged {
+  readonly key: string;
+  readonly value: JsonValue;
+  readonly secrets: readonly Path[];
+}
+
+function merge(rules: Rules, chain: readonly Layers[]): Merged[] {
   const keys = [...new Set(chain.flatMap((layers) => [...layers.keys()]))].sort();
-  return keys.flatMap((key): [string, JsonValue][] => {
+  return keys.flatMap((key): Merged[] => {
     const rule = rules.byKey.get(key);
     const layers = chain.map((one) => one.get(key)).filter((layer) => layer !== undefined);
     const merged = mergeLayers(
@@ -97,6 +107,7 @@ function merge(rules: Rules, chain: readonly Layers[]): [key: string, value: Jso
     if (merged === undefined) return [];
     const value = rule === undefined ? merged : rule.validator.withDefaults(merged);
     const stored = layers.flatMap((layer) => layer.secrets);
-    return [[key, maskSecrets(value, joinPaths(value, secretPaths(rule?.definition, value), stored))]];
+    const secrets = joinPaths(value, secretPaths(rule?.definition, value), stored);
+    return [{ key, value: maskSecrets(value, secrets), secrets }];
   });
 }

@@ -13,6 +13,7 @@ import type { Actor } from './actor.ts';
 import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
 import { parseCount } from './history.ts';
+import { parsePassphrase } from './passphrase.ts';
 import { revisionAt } from './store/commits.ts';
 import { readProgress } from './store/counter.ts';
 import { readLayersAt, readScopesBelow, type ExportedLayer } from './store/exports.ts';
@@ -34,6 +35,14 @@ export interface ExportOptions {
   readonly values?: 'own' | 'effective';
   /** Also tells which keys had a value and have none any more, so that an import removes them. Default: false. */
   readonly deleted?: boolean;
+  /**
+   * What stands in the place of secrets. `sealed`: what opens in a store that has the key they are encrypted under, as `CONFIG_ENCRYPTION_KEY`
+   * or its key file holds it; with a passphrase in whichever store. `masked`: a mask, which cannot be imported. `omitted`: nothing, so that
+   * an import leaves what is there. Secrets that the actor may not read are masked. Default: `sealed`, for effective values `masked`.
+   */
+  readonly secrets?: 'sealed' | 'masked' | 'omitted';
+  /** Seals the secrets with a key that comes from this text of 8 or more characters, in the place of the store's own. */
+  readonly passphrase?: string;
 }
 
 /** What is exported. */
@@ -43,11 +52,21 @@ export interface Selection extends ScopeRef {
   readonly revision: number;
   readonly values: 'own' | 'effective';
   readonly deleted: boolean;
+  readonly secrets: 'sealed' | 'masked' | 'omitted';
+  readonly passphrase: string | undefined;
   /** What the actor needs for each key in it. */
   readonly permissions: readonly Permission[];
 }
 
-const optionNames: ReadonlySet<string> = new Set(['subtree', 'at', 'revision', 'values', 'deleted']);
+const optionNames: ReadonlySet<string> = new Set([
+  'subtree',
+  'at',
+  'revision',
+  'values',
+  'deleted',
+  'secrets',
+  'passphrase',
+]);
 
 /**
  * Checks what is to be exported, and that the actor may.
@@ -69,9 +88,31 @@ export async function parseSelection(
   if (known === 'env' && subtree) refuse('subtree', 'env holds the values of one scope; take json or yaml');
   if (known === 'env' && deleted) refuse('deleted', 'env has no form for what is deleted; take json or yaml');
   if (values === 'effective' && deleted) refuse('deleted', 'effective values have no deleted ones');
+  const secrets = secretsOf(values, options);
+  const passphrase = parsePassphrase(options.passphrase);
   const at = parseScope(scope);
   for (const permission of permissions) await requirePermission(context, actor, permission, at, 'list');
-  return { ...at, permissions, format: known, subtree, values, deleted, revision: await revisionOf(context, options) };
+  return {
+    ...at,
+    permissions,
+    format: known,
+    subtree,
+    values,
+    deleted,
+    secrets,
+    passphrase,
+    revision: await revisionOf(context, options),
+  };
+}
+
+function secretsOf(values: 'own' | 'effective', { secrets, passphrase }: ExportOptions): Selection['secrets'] {
+  if (secrets !== undefined && !['sealed', 'masked', 'omitted'].includes(secrets))
+    refuse('secrets', 'give sealed, masked or omitted');
+  if (values === 'effective' && (secrets === 'sealed' || passphrase !== undefined))
+    refuse('secrets', 'effective values cannot be imported, so their secrets are masked or omitted');
+  if (passphrase !== undefined && secrets !== undefined && secrets !== 'sealed')
+    refuse('passphrase', `it seals secrets, and they are to be ${secrets}`);
+  return secrets ?? (values === 'own' ? 'sealed' : 'masked');
 }
 
 /** @throws ConfigurationError `invalid_argument`. */

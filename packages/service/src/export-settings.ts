@@ -1,10 +1,10 @@
-/** Owns what an export says of each layer or value; secrets are masked in it. */
-import { maskSecrets, secretPaths, shortVersion, type JsonObject, type ScopeRef } from '@strata/core';
+/** Owns what an export says of each layer or value. */
+import { shortVersion, type JsonObject, type ScopeRef } from '@strata/core';
 import type { Actor } from './actor.ts';
 import type { Context } from './context.ts';
 import { effectiveValues } from './export-effective.ts';
 import { selectedLayers, type Selection } from './export-selection.ts';
-import type { ExportedLayer } from './store/exports.ts';
+import type { ExportedSecrets, ToldLayer } from './export-secrets.ts';
 
 /** Some settings of an export. */
 export interface SettingsPage {
@@ -16,33 +16,34 @@ export interface SettingsPage {
 type Pages = AsyncGenerator<SettingsPage, void, undefined>;
 
 /** The settings of a selection, in pages. */
-export function exportedSettings(context: Context, actor: Actor, selection: Selection): Pages {
+export function exportedSettings(
+  context: Context,
+  actor: Actor,
+  selection: Selection,
+  secrets: ExportedSecrets,
+): Pages {
   return selection.values === 'own'
-    ? ownSettings(context, actor, selection)
+    ? ownSettings(context, actor, selection, secrets)
     : effectiveSettings(context, actor, selection);
 }
 
-async function* ownSettings(context: Context, actor: Actor, selection: Selection): Pages {
-  const { byKey } = await context.ruleBook.now(context.db);
-  const masked = (layer: ExportedLayer): ExportedLayer => {
-    const { key, value } = layer;
-    if (value === undefined) return layer;
-    return { ...layer, value: maskSecrets(value, secretPaths(byKey.get(key)?.definition, value)) };
-  };
+async function* ownSettings(context: Context, actor: Actor, selection: Selection, secrets: ExportedSecrets): Pages {
   for await (const page of selectedLayers(context, actor, selection)) {
-    const told = selection.deleted ? page : page.filter(({ value }) => value !== undefined);
+    const told = await secrets.protect(selection.deleted ? page : page.filter(({ value }) => value !== undefined));
     yield {
-      settings: told.map(masked).map(selection.format === 'env' ? toBriefSetting : toSetting),
+      settings: selection.format === 'env' ? told.flatMap(toBriefSetting) : told.map(toSetting),
       throughRevision: page.reduce((last, { revision }) => Math.max(last, revision), 0),
     };
   }
 }
 
-function toSetting(layer: ExportedLayer): JsonObject {
-  const { value, hash, actor, at, comment } = layer;
+function toSetting(layer: ToldLayer): JsonObject {
+  const { value, hash, actor, at, comment, isOmitted } = layer;
+  const state = isOmitted ? { omitted: true } : { deleted: true };
   return {
     ...placeOf(layer),
-    ...(value === undefined ? { deleted: true } : { value }),
+    ...(value === undefined || isOmitted ? state : { value }),
+    ...sealOf(layer),
     version: shortVersion(hash),
     changedBy: actor,
     changedAt: at.toISOString(),
@@ -52,15 +53,20 @@ function toSetting(layer: ExportedLayer): JsonObject {
 }
 
 /** What a .env file has room for. */
-function toBriefSetting(layer: ExportedLayer): JsonObject {
-  return { ...placeOf(layer), value: layer.value ?? null, ...expiryOf(layer) };
+function toBriefSetting(layer: ToldLayer): JsonObject[] {
+  if (layer.isOmitted) return [];
+  return [{ ...placeOf(layer), value: layer.value ?? null, ...sealOf(layer), ...expiryOf(layer) }];
+}
+
+function sealOf({ isSealed, hash }: ToldLayer): JsonObject {
+  return isSealed ? { sealedVersion: hash } : {};
 }
 
 function placeOf({ key, scope, scopeId }: ScopeRef & { readonly key: string }): JsonObject {
   return { key, scope, scopeId: scope === 'global' ? null : scopeId };
 }
 
-function expiryOf({ expiresAt }: ExportedLayer): JsonObject {
+function expiryOf({ expiresAt }: ToldLayer): JsonObject {
   return expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() };
 }
 

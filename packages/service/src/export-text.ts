@@ -13,6 +13,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '@strata/core';
+import type { ExportedSecrets } from './export-secrets.ts';
 import type { Selection } from './export-selection.ts';
 import type { SettingsPage } from './export-settings.ts';
 import { yamlItems, yamlMembers } from './yaml-text.ts';
@@ -32,8 +33,9 @@ export async function* exportText(
   environment: string,
   selection: Selection,
   pages: AsyncIterable<SettingsPage>,
+  secrets: ExportedSecrets,
 ): AsyncGenerator<string, void, undefined> {
-  const header = { ...headerOf(environment, selection) } as JsonObject;
+  const header = { ...headerOf(environment, selection), ...secrets.header } as JsonObject;
   const hash = createHash('sha256');
   const text = new BundleText(header, (part) => hash.update(part));
   const writer = writers[selection.format]();
@@ -44,7 +46,8 @@ export async function* exportText(
     through = Math.max(through, throughRevision);
     if (settings.length > 0) yield writer.settings(settings);
   }
-  const known: JsonObject = selection.values === 'own' ? { throughRevision: through } : {};
+  const known: JsonObject =
+    selection.values === 'own' ? { throughRevision: through, ...(await secrets.trailer()) } : {};
   text.end({ ...header, ...known });
   yield writer.end({ ...known, checksum: hash.digest('hex') });
 }
@@ -102,12 +105,13 @@ function envWriter(): Writer {
   };
 }
 
-function envSetting({ key, value, expiresAt }: JsonObject, taken: Set<string>): string {
+function envSetting({ key, value, sealedVersion, expiresAt }: JsonObject, taken: Set<string>): string {
   const name = variableName(key as string, taken);
   const { text, isText } = variableText(value ?? null);
   const note: JsonObject = {
     ...(name === key ? {} : { key }),
     ...(isText ? { text: true } : {}),
+    ...(sealedVersion === undefined ? {} : { sealedVersion }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
   return (Object.keys(note).length === 0 ? '' : dotenvNote(note)) + dotenvLine(name, text);

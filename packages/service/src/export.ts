@@ -3,6 +3,7 @@ import type { DocumentFormat, ScopeInput } from '@strata/core';
 import type { Actor } from './actor.ts';
 import { recordAlone } from './audit/record.ts';
 import { begin, type Context } from './context.ts';
+import { ExportedSecrets } from './export-secrets.ts';
 import { parseSelection, type ExportOptions } from './export-selection.ts';
 import { exportedSettings } from './export-settings.ts';
 import { exportText } from './export-text.ts';
@@ -41,10 +42,12 @@ export async function* exportStream(
 ): AsyncGenerator<string, void, undefined> {
   begin(context);
   const selection = await parseSelection(context, actor, scope, format, options);
-  const { revision, subtree, values } = selection;
+  const { revision, subtree, values, passphrase } = selection;
   const about = { scope: selection.scope, scopeId: selection.scopeId };
-  const metadata = { format, revision, values, subtree };
+  const secrets = passphrase === undefined ? selection.secrets : 'sealed with a passphrase';
+  const metadata = { format, revision, values, subtree, secrets };
   // Before anything is handed out: what was exported stands in the log, whatever becomes of the connection.
   await recordAlone(context, [{ operation: 'export', about, actor, success: true, metadata }]);
-  yield* exportText(context.environment, selection, exportedSettings(context, actor, selection));
+  const sealing = await ExportedSecrets.of(context, actor, selection);
+  yield* exportText(context.environment, selection, exportedSettings(context, actor, selection, sealing), sealing);
 }

@@ -14,8 +14,6 @@ import {
   scopes,
   spreadEntries,
   type Address,
-  type Bundle,
-  type BundledSetting,
   type JsonValue,
   type Permission,
   type ScopeRef,
@@ -23,6 +21,7 @@ import {
 import type { Actor } from './actor.ts';
 import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
+import type { OpenedBundle, OpenedSetting } from './import-secrets.ts';
 import { actionOf, type ValueChange } from './intent.ts';
 import { readLayersAt, readScopesBelow } from './store/exports.ts';
 import { readProgress } from './store/counter.ts';
@@ -41,8 +40,8 @@ export interface ImportChanges {
   /** From global down, so that what is inherited is there before what relies on it. */
   readonly changes: readonly ValueChange[];
   readonly failures: readonly Failure[];
-  /** How many entries have no meaning any more, since their time has passed. */
-  readonly expired: number;
+  /** How many entries have no meaning any more, since their time has passed, or were left out of the document. */
+  readonly skipped: number;
 }
 
 /** How a document is applied. */
@@ -60,28 +59,37 @@ export interface TargetOptions {
 export async function changesOf(
   context: Context,
   actor: Actor,
-  bundle: Bundle,
+  bundle: OpenedBundle,
   options: TargetOptions,
 ): Promise<ImportChanges> {
   const settings = retargeted(bundle, options.scope);
   const now = await readNow(context.db);
   const changes: ValueChange[] = [];
   const failures: Failure[] = [];
+  const omitted = settings.filter(({ isOmitted }) => isOmitted);
   let expired = 0;
   const named = new Set<string>();
-  for (const change of settings.flatMap(toChanges)) {
+  for (const change of settings.filter(({ isOmitted }) => !isOmitted).flatMap(toChanges)) {
     const isNew = named.size < named.add(formatAddress(change)).size;
     if ('error' in change) failures.push(change);
     else if (!isNew) failures.push(toFailure(change, 'it stands there twice, as an entry and in its collection'));
     else if (change.expiresAt !== undefined && change.expiresAt <= now) expired += 1;
     else changes.push(change);
   }
-  if (options.replace) changes.push(...(await removals(context, actor, bundle, options, settings, changes)));
+  if (options.replace) {
+    // What is refused, and what was left out, stays as it is.
+    const kept = [...failures, ...omitted.map(({ key, scope }) => ({ key: String(key), ...scope }))];
+    changes.push(...(await removals(context, actor, bundle, options, settings, changes, kept)));
+  }
   const permitted = await permittedChanges(context, actor, changes, ['import']);
-  return { changes: inOrder(permitted.changes), failures: [...failures, ...permitted.failures], expired };
+  return {
+    changes: inOrder(permitted.changes),
+    failures: [...failures, ...permitted.failures],
+    skipped: expired + omitted.length,
+  };
 }
 
-function retargeted({ settings, selection }: Bundle, scope: ScopeRef | undefined): readonly BundledSetting[] {
+function retargeted({ settings, selection }: OpenedBundle, scope: ScopeRef | undefined): readonly OpenedSetting[] {
   if (scope === undefined) return settings;
   const other = settings.find((one) => !sameScope(one.scope, settings[0]?.scope ?? one.scope));
   if (selection?.subtree === true || other !== undefined) {
@@ -94,8 +102,9 @@ function retargeted({ settings, selection }: Bundle, scope: ScopeRef | undefined
 }
 
 /** The change that a setting asks for; several for a collection with its entries as one value. */
-function toChanges(setting: BundledSetting): readonly (ValueChange | Failure)[] {
-  const { key, value } = setting;
+function toChanges(setting: OpenedSetting): readonly (ValueChange | Failure)[] {
+  const { key, value, refusal } = setting;
+  if (refusal !== undefined) return [{ key: String(key), ...setting.scope, error: refusal }];
   if (typeof key !== 'string' || !isCollection(key) || value === undefined) return [toChange(setting)];
   try {
     return spreadEntries(key, value).map(([entry, layer]) =>
@@ -111,7 +120,7 @@ function toFailure({ key, scope, scopeId }: Address, problem: string): Failure {
   return { key, scope, scopeId, error: new ConfigurationError('invalid_argument', { argument: 'data', problem }) };
 }
 
-function toChange({ key, scope, value, expiresAt, place }: BundledSetting): ValueChange | Failure {
+function toChange({ key, scope, value, expiresAt, place, secrets }: OpenedSetting): ValueChange | Failure {
   try {
     const address = { key: parseKey(key), ...scope };
     if (value === undefined) return { ...address, value };
@@ -120,6 +129,7 @@ function toChange({ key, scope, value, expiresAt, place }: BundledSetting): Valu
     return {
       ...address,
       value: layer,
+      ...(secrets === undefined ? {} : { secrets }),
       expiresAt: expiresAt === undefined ? undefined : parseTime(expiresAt, `${place}.expiresAt`),
     };
   } catch (error) {
@@ -132,10 +142,11 @@ function toChange({ key, scope, value, expiresAt, place }: BundledSetting): Valu
 async function removals(
   context: Context,
   actor: Actor,
-  { selection }: Bundle,
+  { selection }: OpenedBundle,
   { scope, force }: TargetOptions,
-  settings: readonly BundledSetting[],
-  kept: readonly ValueChange[],
+  settings: readonly OpenedSetting[],
+  changes: readonly ValueChange[],
+  kept: readonly Address[],
 ): Promise<ValueChange[]> {
   const { db, environment } = context;
   const { revision } = await readProgress(db);
@@ -146,7 +157,7 @@ async function removals(
   if (isWhole && !everywhere) {
     for (const below of await readScopesBelow(db, environment, top, revision)) named.set(nameOf(below), below);
   }
-  const known = new Set(kept.map(formatAddress));
+  const known = new Set([...changes, ...kept].map(formatAddress));
   const stored: Address[] = [];
   for (let after: Address | undefined; ;) {
     const page = await readLayersAt(
@@ -167,7 +178,7 @@ async function removals(
   }
   const seen = await filterPermitted(context, actor, 'read', stored, (address) => address);
   const surplus = seen.filter((address) => !known.has(formatAddress(address)));
-  if (kept.every(({ value }) => value === undefined) && surplus.length > 0 && !force) {
+  if (kept.length === 0 && changes.every(({ value }) => value === undefined) && surplus.length > 0 && !force) {
     throw new ConfigurationError('replaces_everything', { scope: formatScope(top), count: surplus.length });
   }
   return surplus.map((address) => ({ ...address, value: undefined }));

@@ -74,17 +74,19 @@ function readEnvDocument(text: string): JsonObject {
     const key = textOf(entry, 'key') ?? entry.name;
     if (Object.hasOwn(values, key)) refuseDocument('env', entry.position, `${JSON.stringify(key)} stands there twice`);
     values[key] = valueOf(entry);
-    settings.push(isExport ? toSetting(header, key, valueOf(entry), textOf(entry, 'expiresAt')) : {});
+    settings.push(isExport ? toSetting(header, key, entry) : {});
   }
   return isExport ? { ...header, settings } : values;
 }
 
-function toSetting(header: JsonObject, key: string, value: JsonValue, expiresAt: string | undefined): JsonObject {
+function toSetting(header: JsonObject, key: string, entry: DotenvEntry): JsonObject {
+  const [expiresAt, sealedVersion] = ['expiresAt', 'sealedVersion'].map((name) => textOf(entry, name));
   return {
     key,
     scope: propertyOf(header, 'scope') ?? null,
     scopeId: propertyOf(header, 'scopeId') ?? null,
-    value,
+    value: valueOf(entry),
+    ...(sealedVersion === undefined ? {} : { sealedVersion }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
 }

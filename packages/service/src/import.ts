@@ -7,7 +7,9 @@ import { parseFormat } from './export-selection.ts';
 import { changesOf } from './import-changes.ts';
 import { originOf, readImport } from './import-document.ts';
 import type { ImportIntent } from './import-plan.ts';
+import { openBundle } from './import-secrets.ts';
 import { ImportRun, type ImportProgress, type ImportResult } from './import-run.ts';
+import { parsePassphrase } from './passphrase.ts';
 import { requireVisibility } from './visibility.ts';
 
 /** How a document is imported. */
@@ -27,6 +29,8 @@ export interface ImportOptions {
   readonly force?: boolean;
   /** Goes ahead without approvals, for the reason given; takes the permission `break-glass`. */
   readonly breakGlass?: string;
+  /** Opens the secrets of an export that was sealed with it; unused for any other document. */
+  readonly passphrase?: string;
   /** Why, for the history. Default: where the document comes from. */
   readonly comment?: string;
   /** Told how far it has come, after each part. */
@@ -40,6 +44,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ImportOptions>([
   'verify',
   'force',
   'breakGlass',
+  'passphrase',
   'comment',
   'onProgress',
 ]);
@@ -62,13 +67,14 @@ export async function importConfig(
   const target = scope === undefined ? undefined : parseScope(scope);
   // Reading a large document is work, which nobody is given who may import nowhere.
   await requireVisibility(context, actor, 'import');
-  const bundle = await readImport(data, parseFormat(format), verify);
+  const passphrase = parsePassphrase(options.passphrase);
+  const bundle = await openBundle(context, actor, await readImport(data, parseFormat(format), verify), passphrase);
   const asked = await changesOf(context, actor, bundle, { scope: target, replace: mode === 'replace', force });
   await requireBreakGlass(context, actor, asked.changes, breakGlass);
   const importing: ImportIntent = { actor, comment: options.comment ?? originOf(bundle), force, breakGlass };
   const run = new ImportRun(context, importing, options.onProgress, asked.changes.length);
   run.fail(asked.failures);
-  run.skip(asked.expired);
+  run.skip(asked.skipped);
   if (dryRun) await run.lookAhead(asked.changes, atomic);
   else if (atomic) await run.atOnce(asked.changes);
   else await run.keyByKey(asked.changes);

@@ -20,9 +20,9 @@ import type { Actor } from './actor.ts';
 import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
 import { effectiveValues } from './export-effective.ts';
+import { inEnvironment } from './environments.ts';
 import { parseFormat, parseSelection, selectedLayers, type ExportOptions } from './export-selection.ts';
 import { readImport } from './import-document.ts';
-import { RuleBook } from './rules.ts';
 import { readScopeAt } from './store/versions.ts';
 import { filterPermitted } from './visibility.ts';
 
@@ -73,7 +73,7 @@ async function documentSide(side: DocumentSide): Promise<ReadSide> {
     const at = selection === undefined ? top : scope;
     return value === undefined
       ? []
-      : [{ key: parseKey(key), scope: at.scope, scopeId: at.scopeId, value: parseJsonValue(value) }];
+      : [{ key: parseKey(key), scope: at.scope, scopeId: at.scopeId, value: maskSecrets(parseJsonValue(value)) }];
   });
   const from = selection === undefined ? 'a file' : `an export of ${formatScope(top)}`;
   const revision = bundle.throughRevision ?? null;
@@ -137,17 +137,6 @@ async function maskingOf({ db, ruleBook }: Context): Promise<(setting: ComparedS
   return (setting) => {
     const { key, value } = setting;
     return { ...setting, value: maskSecrets(value, secretPaths(byKey.get(key)?.definition, value)) };
-  };
-}
-
-/** The same store, as a service of another environment sees it. */
-function inEnvironment(context: Context, environment: string): Context {
-  if (environment === context.environment) return context;
-  return {
-    ...context,
-    environment,
-    access: context.access.inEnvironment(environment),
-    ruleBook: new RuleBook(environment),
   };
 }
 

@@ -3,16 +3,17 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import process from 'node:process';
 import type { ExportOptions } from '@strata/client';
 import type { DocumentFormat } from '@strata/core';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { addRemoteCommand, openClient, type ConnectionFlags } from '../connection-options.ts';
 import { formatOfName, formatOption } from '../document-input.ts';
 import { CommandError, exitCodes, usageError } from '../exit-codes.ts';
 import { show } from '../output.ts';
+import { addPassphrase, readPassphrase, type PassphraseFlags } from '../passphrase-options.ts';
 import { startProgress } from '../progress.ts';
 import { addScope, scopeOrGlobal, type ScopeFlags } from '../scope-options.ts';
 import { parseMoment } from '../time-input.ts';
 
-interface ExportFlags extends ConnectionFlags, ScopeFlags {
+interface ExportFlags extends ConnectionFlags, ScopeFlags, PassphraseFlags {
   readonly output?: string;
   readonly format?: DocumentFormat;
   readonly subtree?: boolean;
@@ -20,6 +21,7 @@ interface ExportFlags extends ConnectionFlags, ScopeFlags {
   readonly revision?: string;
   readonly effective?: boolean;
   readonly deleted?: boolean;
+  readonly secrets?: 'sealed' | 'masked' | 'omitted';
 }
 
 /** Adds `strata export`: prints or writes the values stored at a scope as a document. */
@@ -29,6 +31,7 @@ export function addExportCommand(program: Command): void {
     'export --output global.json',
     'export --global --subtree -o everything.yaml',
     'export --org acme --at 2h --format yaml',
+    'export --org acme --passphrase-file key.txt -o acme.json    (its secrets open with the passphrase)',
     'export --team north --effective -o north.env    (what is read there, for programs)',
   ])
     .option('-o, --output <file>', 'write the document to this file')
@@ -37,15 +40,33 @@ export function addExportCommand(program: Command): void {
     .option('--at <time>', 'as it was then: ISO 8601, or 30m, 2h, 7d ago')
     .option('--revision <number>', 'as it was right after that revision')
     .option('--effective', 'what is read at the scope rather than what is stored there; it cannot be imported')
-    .option('--deleted', 'also tell which keys were deleted, so that an import deletes them');
+    .option('--deleted', 'also tell which keys were deleted, so that an import deletes them')
+    .addOption(
+      new Option(
+        '--secrets <how>',
+        'what stands in the place of secrets: ciphertext, which a store with the same key or the passphrase opens, a mask, or nothing (default: sealed)',
+      ).choices(['sealed', 'masked', 'omitted']),
+    );
+  addPassphrase(command, 'seals the secrets with the passphrase in this file');
   addScope(command, 'global').action(exportDocument);
 }
 
 async function exportDocument(flags: ExportFlags): Promise<void> {
   const { output } = flags;
-  const stream = await openClient(flags).exportStream(scopeOrGlobal(flags), optionsOf(flags));
+  const stream = await openClient(flags).exportStream(scopeOrGlobal(flags), {
+    ...optionsOf(flags),
+    ...(await sealingOf(flags)),
+  });
   const bytes = await writeTo(stream, output);
   if (output !== undefined) show(flags, { file: output, bytes }, ({ file }) => `The export is in ${file}`);
+}
+
+/** A passphrase seals what is sealed; one that is in the environment for other commands does not get in the way of the rest. */
+async function sealingOf(flags: ExportFlags): Promise<Pick<ExportOptions, 'secrets' | 'passphrase'>> {
+  const { secrets, passphraseFile, effective } = flags;
+  const isSealed = (secrets ?? 'sealed') === 'sealed' && effective !== true;
+  const isGiven = passphraseFile !== undefined;
+  return { secrets, ...(isSealed || isGiven ? await readPassphrase(flags) : {}) };
 }
 
 function optionsOf({ format, output, subtree, at, revision, effective, deleted }: ExportFlags): ExportOptions {

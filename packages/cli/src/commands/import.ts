@@ -7,11 +7,12 @@ import { formatOfName, formatOption, readDocument } from '../document-input.ts';
 import { usageError } from '../exit-codes.ts';
 import { endAsImport, showImport } from '../import-view.ts';
 import { show } from '../output.ts';
+import { addPassphrase, readPassphrase, type PassphraseFlags } from '../passphrase-options.ts';
 import { startProgress } from '../progress.ts';
 import { addScope, namedScope, type ScopeFlags } from '../scope-options.ts';
 import { breakGlassOption } from '../write-options.ts';
 
-interface ImportFlags extends ConnectionFlags, ScopeFlags {
+interface ImportFlags extends ConnectionFlags, ScopeFlags, PassphraseFlags {
   readonly format?: DocumentFormat;
   readonly replace?: boolean;
   readonly atomic?: boolean;
@@ -40,6 +41,7 @@ export function addImportCommand(program: Command): void {
     .option('-m, --message <comment>', 'why, for the history')
     .option('--force', 'go ahead although values below become invalid, or nothing is left')
     .addOption(breakGlassOption());
+  addPassphrase(command, 'opens the secrets of an export that was sealed with the passphrase in this file');
   addScope(command, "the document's own, else global").action(importDocument);
 }
 
@@ -55,7 +57,7 @@ async function importDocument(file: string, flags: ImportFlags): Promise<void> {
   try {
     const data = await readDocument(file);
     if (data.trim() === '') throw usageError(`${JSON.stringify(file)} is empty.`);
-    result = await openClient(flags).importConfig(data, options);
+    result = await openClient(flags).importConfig(data, { ...options, ...(await readPassphrase(flags)) });
   } finally {
     progress.end();
   }

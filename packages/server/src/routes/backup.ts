@@ -8,21 +8,16 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ConfigurationError } from '@strata/core';
 import type { ConfigurationManagementService } from '@strata/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { problemSchema } from '../problem.ts';
 import { tellRevision, writeAnswerHeaders } from '../revision-headers.ts';
-import { singleHeader } from '../request-guard.ts';
+import { passphraseHeaders, passphraseOf } from './passphrase-header.ts';
 
 /** The media type of a backup. */
 const backupType = 'application/octet-stream';
-const passphraseHeader = 'strata-passphrase';
-
-const passphraseHeaders = z.looseObject({
-  [passphraseHeader]: z.string().optional().describe('Encrypts the file, or opens it; percent-encoded UTF-8'),
-});
 
 const restoredRecord = z
   .object({
@@ -85,17 +80,6 @@ export function backupRoutes(service: ConfigurationManagementService): FastifyPl
     );
     done();
   };
-}
-
-function passphraseOf(request: FastifyRequest): { readonly passphrase?: string } {
-  const header = singleHeader(request, passphraseHeader);
-  if (header === undefined) return {};
-  try {
-    return { passphrase: decodeURIComponent(header) };
-  } catch (error) {
-    const problem = `the header ${passphraseHeader} is not percent-encoded UTF-8`;
-    throw new ConfigurationError('invalid_request', { problem }, { cause: error });
-  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { actorOf } from '../actor.ts';
 import { answerConditionally } from '../etag.ts';
 import { problemSchema } from '../problem.ts';
+import { passphraseHeaders, passphraseOf } from './passphrase-header.ts';
 import { flag, place, positiveInteger, scopeQuery } from './scope-query.ts';
 import { present } from './write-headers.ts';
 
@@ -18,11 +19,17 @@ const exportDocument = z
     environment: z.string(),
     ...place.shape,
     subtree: z.literal(true).optional(),
+    encryption: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('How the key of its secrets comes from a passphrase'),
     settings: z.array(
       z.object({
         key: z.string(),
         ...place.shape,
-        value: z.unknown().optional(),
+        value: z.unknown().optional().describe('Absent where it is deleted or left out'),
+        sealedVersion: z.string().optional().describe('The version that the sealed parts of the value are bound to'),
+        omitted: z.literal(true).optional().describe('That it holds secrets and is left out'),
         deleted: z.literal(true).optional().describe('That there was a value, and is none any more'),
         version: z.string().optional(),
         changedBy: z.string().optional(),
@@ -32,6 +39,10 @@ const exportDocument = z
       }),
     ),
     throughRevision: z.int().optional().describe('The last revision that changed what is in it'),
+    wrappedKeys: z
+      .array(z.object({ id: z.string(), keyId: z.string(), wrapped: z.string() }))
+      .optional()
+      .describe('The data keys of its secrets, wrapped by the key of the store'),
     checksum: z.string().describe('SHA-256 of the canonical JSON of everything else'),
   })
   .meta({ id: 'Export' });
@@ -46,6 +57,10 @@ const exportQuery = scopeQuery.extend({
     .default('own')
     .describe('What is stored there, or what is read there, which cannot be imported'),
   deleted: flag.describe('Also tells which keys had a value and have none any more'),
+  secrets: z
+    .enum(['sealed', 'masked', 'omitted'])
+    .optional()
+    .describe('Ciphertext that opens in a store with the same key or with the passphrase, masks, or nothing'),
 });
 
 /** The media type of each format. */
@@ -69,6 +84,7 @@ export function exportRoutes(service: ConfigurationManagementService): FastifyPl
         schema: {
           summary: 'The own layers of a scope as a document; the same state gives the same bytes',
           querystring: exportQuery,
+          headers: passphraseHeaders,
           response: {
             200: {
               content: {
@@ -87,6 +103,7 @@ export function exportRoutes(service: ConfigurationManagementService): FastifyPl
           ...present(options),
           subtree: subtree === 'true',
           deleted: deleted === 'true',
+          ...passphraseOf(request),
         });
         const text = await beginningOf(stream);
         // The bytes as they are: written anew they would be another document.

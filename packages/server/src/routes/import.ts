@@ -10,6 +10,7 @@ import { problemSchema, toProblem } from '../problem.ts';
 import { tellRevision, writeAnswerHeaders } from '../revision-headers.ts';
 import { mediaTypes } from './export.ts';
 import { dryRunFlag, writeErrors } from './layers.ts';
+import { passphraseHeaders, passphraseOf } from './passphrase-header.ts';
 import { flag, optionalScopeQuery, place } from './scope-query.ts';
 import { diffRecord } from './version-record.ts';
 import { breakGlass, comment, present, refuseConditions } from './write-headers.ts';
@@ -83,6 +84,7 @@ export function importRoutes(service: ConfigurationManagementService): FastifyPl
           bodyTypes: Object.values(mediaTypes),
           errors: [
             ...documentErrors,
+            'passphrase_wrong',
             'replaces_everything',
             ...writeErrors.filter((code) => code !== 'conflict' && code !== 'idempotency_conflict'),
           ],
@@ -90,6 +92,7 @@ export function importRoutes(service: ConfigurationManagementService): FastifyPl
         schema: {
           summary: 'Imports a document: an export, or an object of keys and values',
           querystring: importQuery,
+          headers: passphraseHeaders,
           body: z.unknown().describe('The document, in the format that its type says'),
           response: {
             200: { content: { 'application/json': { schema: importRecord }, [lines]: { schema: importLine } } },
@@ -106,6 +109,7 @@ export function importRoutes(service: ConfigurationManagementService): FastifyPl
           dryRun: dryRun === 'true',
           verify: verify === 'true',
           force: force === 'true',
+          ...passphraseOf(request),
         };
         const target = scope === undefined && scopeId === undefined ? undefined : { scope: scope ?? 'global', scopeId };
         const run = (onProgress?: ImportOptions['onProgress']): Promise<ImportResult> =>

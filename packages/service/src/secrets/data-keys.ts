@@ -166,6 +166,19 @@ export class DataKeys {
     return stored === undefined ? undefined : this.#unwrap(stored);
   }
 
+  /** How a data key is wrapped, to be taken elsewhere with what it encrypts; undefined where the store has none of that id. */
+  async wrapped(id: string): Promise<StoredDataKey | undefined> {
+    return readDataKey(this.#db, id);
+  }
+
+  /**
+   * Unwraps a data key of another store, which this one does not keep.
+   * @throws ConfigurationError as `find`.
+   */
+  unwrapForeign(key: Pick<StoredDataKey, 'id' | 'purpose' | 'wrapped' | 'kekId'>): Promise<DataKey> {
+    return this.#open(key);
+  }
+
   /**
    * 32 bytes that stay the same for as long as the store, whichever keys are rotated: the same for the same label in every process, and
    * without relation to those for another label. Not inside a transaction, unless this process has derived some before.
@@ -252,13 +265,22 @@ export class DataKeys {
   async #unwrap({ id, purpose, wrapped, kekId }: StoredDataKey): Promise<DataKey> {
     const held = this.#held.get(id);
     if (held !== undefined) return held;
+    const key = await this.#open({ id, purpose, wrapped, kekId });
+    this.#held.set(id, key);
+    return key;
+  }
+
+  async #open({
+    id,
+    purpose,
+    wrapped,
+    kekId,
+  }: Pick<StoredDataKey, 'id' | 'purpose' | 'wrapped' | 'kekId'>): Promise<DataKey> {
     const keys = this.#source.keys();
     if (keys === undefined) throw missingKey(kekId, `there is no key in ${this.#source.name}`);
     const bytes = Buffer.from(await this.#ask('unwrap', () => keys.unwrap({ keyId: kekId, wrapped }, { dataKeyId: id, purpose }))); // prettier-ignore
     if (bytes.length !== 32) throw new ConfigurationError('data_key_damaged', { id, keyId: kekId });
-    const key = { id, purpose, bytes };
-    this.#held.set(id, key);
-    return key;
+    return { id, purpose, bytes };
   }
 
   async #wrap(

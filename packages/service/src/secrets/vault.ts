@@ -125,18 +125,9 @@ export class Vault {
 
   #sealText({ id, bytes }: DataKey, text: string, place: SealedPlace, path: Path): string {
     const nonce = randomBytes(nonceLength);
-    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(this.#binding(place, path));
-    const plain = Buffer.from(text);
-    const filled = Buffer.alloc(Math.ceil(plain.length / padding) * padding, ' ');
-    plain.copy(filled);
-    const sealed = Buffer.concat([cipher.update(filled), cipher.final(), cipher.getAuthTag()]);
+    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(secretBinding(this.#environment, place, path));
+    const sealed = Buffer.concat([cipher.update(padded(text)), cipher.final(), cipher.getAuthTag()]);
     return [format, id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
-  }
-
-  /** Everything that a sealed value is bound to; each part with its length, so that no two bindings read alike. */
-  #binding({ key, scope, scopeId, version }: SealedPlace, path: Path): Buffer {
-    const parts = ['strata', format, this.#environment, key, scope, scopeId, version, JSON.stringify(path)];
-    return Buffer.from(parts.map((part) => `${String(part.length)}:${part}`).join(''));
   }
 
   /**
@@ -145,51 +136,32 @@ export class Vault {
    * @throws ConfigurationError `secret_damaged` for what does not open at this place, `encryption_key_missing`, `key_provider_failed`.
    */
   async open(sql: Sql, value: JsonValue, place: SealedPlace): Promise<Opened> {
+    if (sealedPaths(value).length === 0) return { value, secrets: [] };
+    return this.openWith((id) => this.#keys.find(id, sql), value, place, this.#environment);
+  }
+
+  /**
+   * Opens what was sealed for a place of any environment.
+   * @param find looks up a data key.
+   * @throws ConfigurationError as `open`, and what `find` throws.
+   */
+  async openWith(
+    find: (id: string) => Promise<DataKey | undefined>,
+    value: JsonValue,
+    place: SealedPlace,
+    environment: string,
+  ): Promise<Opened> {
     const secrets = sealedPaths(value);
-    if (secrets.length === 0) return { value, secrets };
     const keys = new Map<string, DataKey>();
-    const ids = new Set<string>();
-    mapParts(value, (part, path) => {
-      const text = sealedText(part);
-      if (text === undefined) return undefined;
-      ids.add(this.#parse(text, place, path).id);
-      return part;
-    });
-    for (const id of ids) {
-      const key = await this.#keys.find(id, sql);
+    for (const id of sealedKeyIds(value, place)) {
+      const key = await find(id);
       if (key?.purpose === purpose) keys.set(id, key);
     }
-    return { value: deepFreeze(mapParts(value, (part, path) => this.#openPart(part, path, place, keys))), secrets };
-  }
-
-  #openPart(
-    part: JsonValue,
-    path: Path,
-    place: SealedPlace,
-    keys: ReadonlyMap<string, DataKey>,
-  ): JsonValue | undefined {
-    const text = sealedText(part);
-    if (text === undefined) return undefined;
-    const { id, nonce, sealed } = this.#parse(text, place, path);
-    const key = keys.get(id);
-    if (key === undefined) throw damaged(place, path, `the store has no data key ${id}`);
-    let plain: string;
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: tagLength });
-      decipher.setAAD(this.#binding(place, path)).setAuthTag(sealed.subarray(-tagLength));
-      plain = Buffer.concat([decipher.update(sealed.subarray(0, -tagLength)), decipher.final()]).toString();
-    } catch {
-      throw damaged(place, path, 'it was changed, or is one of another place, version or environment');
-    }
-    return readJson(plain);
-  }
-
-  #parse(text: string, place: SealedPlace, path: Path): { id: string; nonce: Buffer; sealed: Buffer } {
-    const [, id, nonce, sealed] = sealedForm.exec(text) ?? [];
-    if (id === undefined || nonce === undefined || sealed === undefined) {
-      throw damaged(place, path, 'it is not of a form that this version of Strata knows, or was cut off');
-    }
-    return { id, nonce: Buffer.from(nonce, 'base64url'), sealed: Buffer.from(sealed, 'base64url') };
+    const opened = mapParts(value, (part, path) => {
+      const text = sealedText(part);
+      return text === undefined ? undefined : openText(text, path, place, environment, keys);
+    });
+    return { value: deepFreeze(opened), secrets };
   }
 
   /** Puts marks in the place of secrets that are equal for equal secrets, within this process and for nobody else. */
@@ -220,7 +192,63 @@ export class Vault {
   }
 }
 
-function damaged(place: SealedPlace, path: Path, problem: string): ConfigurationError<'secret_damaged'> {
+/** The bytes of a text of JSON, filled up with spaces. */
+export function padded(text: string): Buffer {
+  const plain = Buffer.from(text);
+  const filled = Buffer.alloc(Math.ceil(plain.length / padding) * padding, ' ');
+  plain.copy(filled);
+  return filled;
+}
+
+/** Everything that a sealed value is bound to; each part with its length, so that no two bindings read alike. */
+export function secretBinding(environment: string, { key, scope, scopeId, version }: SealedPlace, path: Path): Buffer {
+  const parts = ['strata', format, environment, key, scope, scopeId, version, JSON.stringify(path)];
+  return Buffer.from(parts.map((part) => `${String(part.length)}:${part}`).join(''));
+}
+
+/** The ids of the data keys that the sealed parts of a value need. @throws ConfigurationError `secret_damaged`. */
+export function sealedKeyIds(value: JsonValue, place: SealedPlace): ReadonlySet<string> {
+  const ids = new Set<string>();
+  mapParts(value, (part, path) => {
+    const text = sealedText(part);
+    if (text === undefined) return undefined;
+    ids.add(parseSealed(text, place, path).id);
+    return part;
+  });
+  return ids;
+}
+
+function parseSealed(text: string, place: SealedPlace, path: Path): { id: string; nonce: Buffer; sealed: Buffer } {
+  const [, id, nonce, sealed] = sealedForm.exec(text) ?? [];
+  if (id === undefined || nonce === undefined || sealed === undefined) {
+    throw damaged(place, path, 'it is not of a form that this version of Strata knows, or was cut off');
+  }
+  return { id, nonce: Buffer.from(nonce, 'base64url'), sealed: Buffer.from(sealed, 'base64url') };
+}
+
+function openText(
+  text: string,
+  path: Path,
+  place: SealedPlace,
+  environment: string,
+  keys: ReadonlyMap<string, DataKey>,
+): JsonValue {
+  const { id, nonce, sealed } = parseSealed(text, place, path);
+  const key = keys.get(id);
+  if (key === undefined) throw damaged(place, path, `the store has no data key ${id}`);
+  let plain: string;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: tagLength });
+    decipher.setAAD(secretBinding(environment, place, path)).setAuthTag(sealed.subarray(-tagLength));
+    plain = Buffer.concat([decipher.update(sealed.subarray(0, -tagLength)), decipher.final()]).toString();
+  } catch {
+    throw damaged(place, path, 'it was changed, or is one of another place, version or environment');
+  }
+  return readJson(plain);
+}
+
+/** The refusal of a secret that does not open. */
+export function damaged(place: Address, path: Path, problem: string): ConfigurationError<'secret_damaged'> {
   return new ConfigurationError('secret_damaged', { address: formatAddress(place), path: formatPath(path), problem });
 }
 
