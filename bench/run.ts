@@ -17,6 +17,7 @@ const names = [
   'live/commit-to-callback',
   'live/fan-out',
   'live/servers',
+  'portability/transfer',
 ];
 
 const asked = process.argv.slice(2);

@@ -52,6 +52,33 @@ describe('secrets on the command line', () => {
     expect((await strata.run(['reveal', 'nothing', '--reason', 'x'])).code).toBe(3);
   });
 
+  it('leave in an export sealed with a passphrase, or not at all, and come in with it', async () => {
+    await strata.run(['set', 'credentials', '-', '--org', 'out'], { stdin: '{"ftp":"sk_live_8"}' });
+    await writeFile(join(directory, 'passphrase.txt'), 'correct horse\n');
+    const seal = ['--passphrase-file', join(directory, 'passphrase.txt')];
+    const at = ['--org', 'out'];
+    const plain = await strata.run(['export', ...at]);
+    const sealed = await strata.run(['export', ...at, ...seal]);
+    const omitted = await strata.run(['export', ...at, '--secrets', 'omitted']);
+    for (const { out, code } of [plain, sealed, omitted]) expect([code, out.includes('sk_live')]).toEqual([0, false]);
+    expect([plain, sealed, omitted].map(({ out }) => [out.includes('wrappedKeys'), out.includes('scrypt')])).toEqual([
+      [true, false],
+      [false, true],
+      [false, false],
+    ]);
+    expect((await strata.run(['export', ...at, ...seal, '--secrets', 'masked'])).code).toBe(2);
+    const file = join(directory, 'sealed.json');
+    await writeFile(file, sealed.out);
+    const closed = await strata.run(['import', file]);
+    expect([closed.code, closed.errors]).toEqual([5, expect.stringContaining('need one')]);
+    const into = await strata.run(['import', file, '--org', 'in'], {
+      environment: { STRATA_PASSPHRASE: 'correct horse' },
+    });
+    expect([into.code, into.errors]).toEqual([0, '']);
+    const shown = await strata.run(['reveal', 'credentials', 'ftp', '--org', 'in', '--reason', 'x']);
+    expect(shown.out).toBe('sk_live_8\n');
+  });
+
   it('are encrypted by keys that are listed, rotated, and done without once nothing needs them', async () => {
     await strata.run(['set', 'tokens', '-'], { stdin: '{"a":"sk_live_7"}' });
     const status = await strata.run(['keys', 'status']);
