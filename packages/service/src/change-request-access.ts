@@ -16,7 +16,7 @@ import {
 import { allows, requirePermission, type Place } from './access.ts';
 import type { AccessRules } from './access-control.ts';
 import type { Actor } from './actor.ts';
-import type { StoredRequest } from './change-request-record.ts';
+import type { StoredRequest } from './change-request-stored.ts';
 import type { Context } from './context.ts';
 import { roleNamesOf } from './gate.ts';
 import { readRequests } from './store/change-requests.ts';

@@ -4,7 +4,8 @@ import { formatAddress, formatPath, isConfigurationError, isJsonObject, rebase, 
 import type { Actor } from './actor.ts';
 import { operations } from './change-request-operations.ts';
 import { bindingOf } from './change-request-filing.ts';
-import { toValueChange, type ProposedChange, type StoredRequest } from './change-request-record.ts';
+import { toValueChange } from './change-request-record.ts';
+import type { ProposedChange, StoredRequest } from './change-request-stored.ts';
 import { applyLocally, stepOf } from './commit-batch.ts';
 import type { Context } from './context.ts';
 import { decide } from './decide.ts';

@@ -24,7 +24,8 @@ import {
   type Standing,
 } from './change-request-access.ts';
 import { CannotApply, planApplication } from './change-request-apply.ts';
-import { toChangeRequest, type ChangeRequest, type StoredRequest } from './change-request-record.ts';
+import { toChangeRequest, type ChangeRequest } from './change-request-record.ts';
+import type { StoredRequest } from './change-request-stored.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision, type Plan } from './decision-commit.ts';
 import { withKeys } from './secrets/with-secrets.ts';

@@ -17,7 +17,8 @@ import {
 } from '@strata/core';
 import type { Actor } from './actor.ts';
 import { recordAudit } from './audit/record.ts';
-import { orOneLook, type Binding, type ProposedChange, type StoredRequest } from './change-request-record.ts';
+import { orOneLook } from './change-request-record.ts';
+import type { Binding, ProposedChange, StoredRequest } from './change-request-stored.ts';
 import type { Context } from './context.ts';
 import { decide } from './decide.ts';
 import { commitDecision, type CommitPlan } from './decision-commit.ts';

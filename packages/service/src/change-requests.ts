@@ -25,7 +25,8 @@ import {
 } from './change-request-access.ts';
 import { parseRequestId } from './change-request-decisions.ts';
 import { fileValues, propose, refuseEmpty } from './change-request-filing.ts';
-import { toChangeRequest, toValueChange, type ChangeRequest, type StoredRequest } from './change-request-record.ts';
+import { toChangeRequest, toValueChange, type ChangeRequest } from './change-request-record.ts';
+import type { StoredRequest } from './change-request-stored.ts';
 import { begin, type Context } from './context.ts';
 import { commitDecision } from './decision-commit.ts';
 import { parseCount } from './history.ts';

@@ -22,7 +22,7 @@ import type { Lane } from './lane.ts';
 import type { Revisions } from './revisions.ts';
 import type { RuleBook } from './rules.ts';
 import type { DataKeys } from './secrets/data-keys.ts';
-import type { RevealLog } from './secrets/reveal.ts';
+import type { RevealLog } from './secrets/reveal-log.ts';
 import type { HeldSecret, Vault } from './secrets/vault.ts';
 import type { ReadMark, SharedCacheStats, SharedValue, SnapshotRead } from './shared-values.ts';
 import type { Progress } from './store/counter.ts';

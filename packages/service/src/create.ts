@@ -24,7 +24,7 @@ import { RuleBook } from './rules.ts';
 import { DataKeys } from './secrets/data-keys.ts';
 import type { KeyProvider } from './secrets/key-ring.ts';
 import { chooseKeySource } from './secrets/key-source.ts';
-import { RevealLog } from './secrets/reveal.ts';
+import { RevealLog } from './secrets/reveal-log.ts';
 import { Vault } from './secrets/vault.ts';
 import { verifiedDatabase } from './secrets/verified-database.ts';
 import { RefusalQueue } from './refusals.ts';

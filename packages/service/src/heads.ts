@@ -2,7 +2,7 @@
 import { resolveChain, type Address, type ScopeLink, type ScopeRef } from '@strata/core';
 import type { QueryOptions, Sql } from './db/database.ts';
 import type { Rules } from './rules.ts';
-import { openHeads } from './secrets/stored-secrets.ts';
+import { openHeads } from './secrets/open-heads.ts';
 import type { Vault } from './secrets/vault.ts';
 import type { Progress } from './store/counter.ts';
 import { readHeads } from './store/heads.ts';

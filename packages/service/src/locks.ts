@@ -26,7 +26,7 @@ import { brokenLock } from './decide.ts';
 import { decideGated, type GatedPlan } from './change-request-filing.ts';
 import { requirementAt } from './gate.ts';
 import type { Rules } from './rules.ts';
-import { openHeads } from './secrets/stored-secrets.ts';
+import { openHeads } from './secrets/open-heads.ts';
 import { readLinks } from './store/scopes.ts';
 import { endLock, storeLock } from './store/locks.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';

@@ -18,7 +18,7 @@ import { brokenLock, lockedError } from './decide.ts';
 import { addressName } from './heads.ts';
 import { effective } from './read.ts';
 import type { Rule, Rules } from './rules.ts';
-import { openHeads } from './secrets/stored-secrets.ts';
+import { openHeads } from './secrets/open-heads.ts';
 import type { Progress } from './store/counter.ts';
 import { requirementAt } from './gate.ts';
 import { hadParents, readLinks } from './store/scopes.ts';

@@ -1,6 +1,6 @@
 /** Owns the secrets of changes that wait for approvals: bound to their request, its edition, and which of both values they are. */
 import type { Address, JsonValue, Path } from '@strata/core';
-import type { ProposedChange, StoredRequest } from '../change-request-record.ts';
+import type { ProposedChange, StoredRequest } from '../change-request-stored.ts';
 import type { Context } from '../context.ts';
 import type { SealedPlace } from './vault.ts';
 

@@ -1,28 +1,8 @@
-/** Owns the opening of what was read from the store: layers and versions, with their secrets in the clear for this process alone. */
-import { isConfigurationError, maskSecrets, secretPaths, type ConfigVersion, type JsonValue } from '@strata/core';
+/** Owns the opening of versions that were read from the store, with their secrets in the clear for this process alone. */
+import { maskSecrets, secretPaths, type ConfigVersion, type JsonValue } from '@strata/core';
 import type { Context } from '../context.ts';
-import type { Sql } from '../db/database.ts';
-import type { Head } from '../store/settings.ts';
 import { toPublicVersion, type StoredVersion } from '../store/versions.ts';
-import type { Opened, Vault } from './vault.ts';
-
-/** Heads with their secrets opened. One that does not open says why, so that it can still be replaced. */
-export async function openHeads(vault: Vault, sql: Sql, heads: readonly Head[]): Promise<Head[]> {
-  const opened: Head[] = [];
-  for (const head of heads) opened.push(await openHead(vault, sql, head));
-  return opened;
-}
-
-async function openHead(vault: Vault, sql: Sql, head: Head): Promise<Head> {
-  if (head.value === undefined) return head;
-  try {
-    const { value, secrets } = await vault.open(sql, head.value, { ...head, version: head.hash });
-    return secrets.length === 0 ? head : { ...head, value, secrets };
-  } catch (error) {
-    if (isConfigurationError(error, 'secret_damaged')) return { ...head, fault: error };
-    throw error;
-  }
-}
+import type { Opened } from './vault.ts';
 
 /** A layer that some version left, with its secrets opened; undefined where it left none. */
 export async function openLayer({ vault, db }: Context, version: StoredVersion): Promise<Opened | undefined> {

@@ -1,6 +1,6 @@
 /** Owns the SQL of change requests, their approvals and their comments. */
 import type { ApprovalPolicy, ConfigScope, ImpactAnalysis, ImpactLevel, JsonValue, RequestStatus } from '@strata/core';
-import type { Binding, ProposedChange, RequestComment, StoredRequest } from '../change-request-record.ts';
+import type { Binding, ProposedChange, RequestComment, StoredRequest } from '../change-request-stored.ts';
 import type { Row, Sql, SqlParameter } from '../db/database.ts';
 import type { CommitOperation } from './commits.ts';
 
