@@ -64,7 +64,8 @@ export async function startCommandLine(
   };
 }
 
-async function runCommand(
+/** Runs the command with an environment that holds nothing else. */
+export async function runCommand(
   args: readonly string[],
   cwd: string,
   environment: Readonly<Record<string, string>>,

@@ -33,8 +33,8 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-/** Starts a Redis server. */
-export async function startRedis(): Promise<RedisServer> {
+/** Starts a Redis server. @param directory where `SAVE` puts its file. */
+export async function startRedis(directory = tmpdir()): Promise<RedisServer> {
   const binary = binaries.find((path) => existsSync(path));
   if (binary === undefined) {
     throw new Error('Redis is tested with a real server, and there is none here. Run: apt-get install -y redis-server');
@@ -52,7 +52,7 @@ export async function startRedis(): Promise<RedisServer> {
   };
   const start = async (): Promise<void> => {
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    child = spawn(binary, [...settings, '--dir', tmpdir()], { stdio: 'ignore' });
+    child = spawn(binary, [...settings, '--dir', directory], { stdio: 'ignore' });
     const probe = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: () => 20 });
     probe.on('error', () => undefined);
     await vi.waitFor(async () => expect(await probe.ping()).toBe('PONG'), { timeout: 10_000, interval: 20 });

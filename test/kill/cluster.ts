@@ -25,7 +25,7 @@ export class Cluster {
   readonly #server: EmbeddedPostgres;
   readonly #log: string[] = [];
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, more: readonly string[]) {
     this.#directory = directory;
     this.address = { host: '127.0.0.1', port, user: 'postgres', password: 'postgres', database: 'postgres' };
     this.#server = new EmbeddedPostgres({
@@ -36,15 +36,19 @@ export class Cluster {
       createPostgresUser: userInfo().uid === 0,
       persistent: true,
       initdbFlags: ['--encoding=UTF8', '--locale=C', '--wal-segsize=1'],
-      postgresFlags: settings,
+      postgresFlags: [...settings, ...more.flatMap((setting) => ['-c', setting])],
       onLog: (line) => this.#log.push(line),
       onError: (error) => this.#log.push(String(error)),
     });
   }
 
-  /** Makes and starts a cluster. @param directory one that does not exist yet, or an empty one. */
-  static async create(directory: string): Promise<Cluster> {
-    const cluster = new Cluster(directory, await freePort());
+  /**
+   * Makes and starts a cluster.
+   * @param directory one that does not exist yet, or an empty one.
+   * @param more further settings, like `log_statement=all`.
+   */
+  static async create(directory: string, more: readonly string[] = []): Promise<Cluster> {
+    const cluster = new Cluster(directory, await freePort(), more);
     await cluster.#server.initialise();
     await cluster.start();
     return cluster;
@@ -57,6 +61,11 @@ export class Cluster {
     } catch (error) {
       throw new Error(`PostgreSQL did not start:\n${this.#log.slice(-20).join('')}`, { cause: error });
     }
+  }
+
+  /** All that the server has said so far. */
+  get log(): string {
+    return this.#log.join('');
   }
 
   /** Ends the server as it wants to be ended. */

@@ -179,7 +179,7 @@ export {
   type JsonPrimitive,
   type JsonValue,
 } from './json.ts';
-export { eachSubschema, knownFormats, resolveReference } from './json-schema.ts';
+export { eachSubschema, knownFormats, listOf, mapOf, resolveReference } from './json-schema.ts';
 export { checkJsonSchema } from './schema-check.ts';
 export { layerSchema, partOfSchema } from './layer-schema.ts';
 export { touches, type Lock } from './lock.ts';

@@ -20,7 +20,7 @@ import { begin, type Context } from './context.ts';
 import { permittedChanges, type Failure } from './import-changes.ts';
 import { ImportRun, type ImportProgress, type ImportResult } from './import-run.ts';
 import type { ValueChange } from './intent.ts';
-import { readSide, type ReadSide, type Side } from './sides.ts';
+import { maskingOf, readSide, type ReadSide, type Side } from './sides.ts';
 
 /** One side, as a comparison saw it. */
 export interface ComparedPlace {
@@ -62,7 +62,12 @@ export interface PromoteOptions {
 /** Compares two sides: what the actor may not read of them is as if it did not exist. */
 export async function compareConfig(context: Context, actor: Actor, left: Side, right: Side): Promise<Comparison> {
   begin(context);
-  const [one, other] = [await readSide(context, actor, left), await readSide(context, actor, right)];
+  const masked = await maskingOf(context);
+  const read = async (side: Side): Promise<ReadSide> => {
+    const { settings, ...rest } = await readSide(context, actor, side);
+    return { ...rest, settings: settings.map(masked) };
+  };
+  const [one, other] = [await read(left), await read(right)];
   return {
     left: placeOf(one),
     right: placeOf(other),

@@ -14,6 +14,7 @@ import { begin, type Context } from './context.ts';
 import { analyzeIntent, toReport } from './impact-analysis.ts';
 import { newIntent } from './new-commit.ts';
 import { parseAddress } from './write.ts';
+import { tellingNoNames } from './secrets/hidden-names.ts';
 
 /** Says what storing a value would do, and what would refuse it. Takes the permission to read there. */
 export async function analyzeImpact(
@@ -31,7 +32,9 @@ export async function analyzeImpact(
       problem: 'a report is of one entry of the collection, and this gives several; ask about them one by one',
     });
   }
-  const change = { ...parseAddress(entry, scope), value: parseLayer(parseJsonValue(layer)) };
+  const address = parseAddress(entry, scope);
+  const value = await tellingNoNames(context, address.key, () => parseLayer(parseJsonValue(layer)));
+  const change = { ...address, value };
   await requirePermission(context, actor, 'read', change);
   return toReport(await analyzeIntent(context, actor, newIntent(actor, [change], undefined, {}), { collect: true }));
 }

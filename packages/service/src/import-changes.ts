@@ -23,6 +23,7 @@ import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
 import type { OpenedBundle, OpenedSetting } from './import-secrets.ts';
 import { actionOf, type ValueChange } from './intent.ts';
+import { withoutSecretNames } from './secrets/hidden-names.ts';
 import { readLayersAt, readScopesBelow } from './store/exports.ts';
 import { readProgress } from './store/counter.ts';
 import { readNow } from './store/clock.ts';
@@ -71,7 +72,8 @@ export async function changesOf(
   const named = new Set<string>();
   for (const change of settings.filter(({ isOmitted }) => !isOmitted).flatMap(toChanges)) {
     const isNew = named.size < named.add(formatAddress(change)).size;
-    if ('error' in change) failures.push(change);
+    if ('error' in change)
+      failures.push({ ...change, error: await withoutSecretNames(context, change.key, change.error) });
     else if (!isNew) failures.push(toFailure(change, 'it stands there twice, as an entry and in its collection'));
     else if (change.expiresAt !== undefined && change.expiresAt <= now) expired += 1;
     else changes.push(change);

@@ -28,6 +28,7 @@ import { requirementAt, requirementOfRules } from './gate.ts';
 import { digestOf } from './digest.ts';
 import { layersBreaking } from './locks.ts';
 import type { Rule, Rules } from './rules.ts';
+import { tellingNoNames } from './secrets/hidden-names.ts';
 import { storeSchema } from './store/schemas.ts';
 import { compileValidator, type ValidationProblem } from './validation.ts';
 import { newCommit, parseComment } from './new-commit.ts';
@@ -254,10 +255,11 @@ export async function validateConfig(context: Context, key: string, value: unkno
   const parsed = parseKey(key);
   const { byKey } = await context.ruleBook.now(context.db);
   const entries = isCollection(parsed) ? spreadEntries(parsed, value) : [[parsed, value] as const];
-  const errors = entries.flatMap(([one, part]) => {
-    const rule = byKey.get(one);
-    const whole = parseJsonValue(part);
-    return rule === undefined ? [] : rule.validator.effective(rule.validator.withDefaults(whole));
-  });
+  const errors: ValidationProblem[] = [];
+  for (const [one, part] of entries) {
+    const validator = byKey.get(one)?.validator;
+    const whole = await tellingNoNames(context, one, () => parseJsonValue(part));
+    if (validator !== undefined) errors.push(...validator.effective(validator.withDefaults(whole)));
+  }
   return { valid: errors.length === 0, errors };
 }

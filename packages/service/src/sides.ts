@@ -25,6 +25,7 @@ import { parseFormat, parseSelection, selectedLayers, type ExportOptions } from 
 import { readImport } from './import-document.ts';
 import { readScopeAt } from './store/versions.ts';
 import { filterPermitted } from './visibility.ts';
+import { tellingNoNames } from './secrets/hidden-names.ts';
 
 /** Values that are stored: at a scope, now or at a past time. */
 export interface StoredSide extends ScopeInput, Omit<ExportOptions, 'deleted'> {
@@ -61,20 +62,22 @@ export interface ReadSide extends ComparedSide {
 /** Reads a side, as far as the actor may. @throws ConfigurationError `not_permitted`, and what a document is refused for. */
 export async function readSide(context: Context, actor: Actor, side: Side): Promise<ReadSide> {
   if (typeof side !== 'object' || (side as unknown) === null) refuse('side', 'give { scope, scopeId } or { document }');
-  return 'document' in side ? documentSide(side) : storedSide(context, actor, side);
+  return 'document' in side ? documentSide(context, side) : storedSide(context, actor, side);
 }
 
-async function documentSide(side: DocumentSide): Promise<ReadSide> {
+async function documentSide(context: Context, side: DocumentSide): Promise<ReadSide> {
   const bundle = await readImport(side.document, parseFormat(side.format ?? 'json'), side.verify ?? true);
   const given = side.scope === undefined ? undefined : parseScope({ scope: side.scope, scopeId: side.scopeId });
   const { selection } = bundle;
   const top: ScopeRef = selection ?? given ?? globalScope;
-  const settings = bundle.settings.flatMap(({ key, scope, value }): ComparedSetting[] => {
+  const settings: ComparedSetting[] = [];
+  for (const { key: name, scope, value: given } of bundle.settings) {
+    if (given === undefined) continue;
     const at = selection === undefined ? top : scope;
-    return value === undefined
-      ? []
-      : [{ key: parseKey(key), scope: at.scope, scopeId: at.scopeId, value: maskSecrets(parseJsonValue(value)) }];
-  });
+    const key = parseKey(name);
+    const value = await tellingNoNames(context, key, () => parseJsonValue(given));
+    settings.push({ key, scope: at.scope, scopeId: at.scopeId, value: maskSecrets(value) });
+  }
   const from = selection === undefined ? 'a file' : `an export of ${formatScope(top)}`;
   const revision = bundle.throughRevision ?? null;
   const plain = { scope: top.scope, scopeId: top.scopeId };
@@ -131,8 +134,8 @@ async function taggedSide(
   return { top, settings, isSubtree: false, revision: null, name: `the tag ${tag} of ${formatScope(top)}${where}` };
 }
 
-/** Masks the secrets of stored values: a comparison tells neither what they are nor whether they differ. */
-async function maskingOf({ db, ruleBook }: Context): Promise<(setting: ComparedSetting) => ComparedSetting> {
+/** Masks the secrets of a side: a comparison tells neither what they are nor whether they differ. */
+export async function maskingOf({ db, ruleBook }: Context): Promise<(setting: ComparedSetting) => ComparedSetting> {
   const { byKey } = await ruleBook.now(db);
   return (setting) => {
     const { key, value } = setting;

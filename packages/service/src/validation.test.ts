@@ -298,6 +298,23 @@ describe('secrets', () => {
       'b is not one of the allowed values',
     ]);
   });
+
+  it('have no names of their own in a message either', () => {
+    const jsonSchema = {
+      properties: { a: { type: 'object', additionalProperties: { type: 'object', required: ['c'] } }, b: { type: 'string' } },
+      additionalProperties: false,
+    }; // prettier-ignore
+    const validator = compileValidator('key', { jsonSchema, sensitive: true });
+    const problems = validator.effective({ hunter2: 1, b: { hunter3: 1 }, a: { hunter4: {} } });
+    expect(problems).toEqual([
+      { path: '$', message: 'the value has a part that its schema does not allow' },
+      { path: 'a', message: 'a has a part that its schema does not allow' },
+      { path: 'b', message: 'b must be a text, not an object' },
+    ]);
+    expect(messages(compileValidator('key', { jsonSchema }).effective({ hunter2: 1 }))).toEqual([
+      'hunter2 is not a known property (known: a, b)',
+    ]);
+  });
 });
 
 describe('a key whose layers replace each other', () => {

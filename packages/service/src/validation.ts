@@ -22,6 +22,7 @@ import {
 import { codeProblems } from '@strata/core/schema';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { ZodType } from 'zod';
+import { namesIn, withoutNames } from './secrets/hidden-names.ts';
 import { checkAgainstDraft, compileSchema, type Check } from './validation-engine.ts';
 import { findingsOf } from './validation-findings.ts';
 import { sentence } from './validation-messages.ts';
@@ -107,6 +108,7 @@ class SchemaValidator implements Validator {
   readonly #whole: () => Structure;
   readonly #propertywise: () => boolean;
   readonly #hasDefaults: () => boolean;
+  readonly #names: () => ReadonlySet<string>;
 
   constructor(key: string, definition: Definition, schema: JsonObject, zod: ZodType | undefined) {
     this.#key = key;
@@ -117,6 +119,7 @@ class SchemaValidator implements Validator {
     this.#layer = once(() => this.#structure(layerSchema(schema)));
     this.#whole = once(() => this.#structure(schema));
     this.#hasDefaults = once(() => hasDefaults(schema));
+    this.#names = once(() => namesIn(schema));
     // What replaces all that is above it was checked as a whole.
     this.#propertywise = once(() => definition.code !== true && (this.#isReplaced || isPropertywise(schema)));
   }
@@ -178,7 +181,9 @@ class SchemaValidator implements Validator {
     const errors: readonly ErrorObject[] = check(value);
     if (errors.length === 0) return [];
     const secrets = this.#secretPaths(value);
-    return findingsOf(errors, schema, value, (path) => secrets.some((secret) => isWithin(path, secret)));
+    const isSecret = (path: Path): boolean => secrets.some((secret) => isWithin(path, secret));
+    const findings = findingsOf(errors, schema, value, isSecret);
+    return findings.map((one) => (isSecret(one.path) ? withoutNames(one, this.#names()) : one));
   }
 
   /** What the rules in code find besides: Zod repeats what JSON Schema has said, in other words. */
@@ -189,8 +194,10 @@ class SchemaValidator implements Validator {
     );
     const secrets = found.length === 0 ? [] : this.#secretPaths(value);
     return found.map(({ path, message }) => {
-      const isQuoted = secrets.some((secret) => isWithin(path, secret) || quotes(message, valueAt(value, secret)));
-      return { path, text: isQuoted ? 'breaks a rule of its schema' : message };
+      const isInside = secrets.some((secret) => isWithin(path, secret));
+      const isQuoted = isInside || secrets.some((secret) => quotes(message, valueAt(value, secret)));
+      const problem = { path, text: isQuoted ? 'breaks a rule of its schema' : message };
+      return isInside ? withoutNames(problem, this.#names()) : problem;
     });
   }
 

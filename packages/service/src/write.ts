@@ -36,6 +36,7 @@ import { newIntent } from './new-commit.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import { toShownVersions } from './secrets/stored-secrets.ts';
+import { tellingNoNames } from './secrets/hidden-names.ts';
 import { withSecrets } from './secrets/with-secrets.ts';
 import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';
@@ -94,11 +95,16 @@ export async function set(
 ): Promise<ConfigVersion | DryRun> {
   const entries = isCollection(key) ? spreadEntries(key, value) : [[key, value] as const];
   const expiresAt = parseExpiry(options.expiresAt);
-  const [change, ...others] = entries.map(([one, layer]) => ({
-    ...parseWritten(one, scope),
-    value: parseNewLayer(layer),
-    expiresAt,
-  }));
+  const written: ValueChange[] = [];
+  for (const [one, layer] of entries) {
+    const address = parseWritten(one, scope);
+    written.push({
+      ...address,
+      value: await tellingNoNames(context, address.key, () => parseNewLayer(layer)),
+      expiresAt,
+    });
+  }
+  const [change, ...others] = written;
   if (change !== undefined && others.length === 0) return writeOne(context, actor, change, comment, options);
   return writeEntries(
     context,
@@ -221,7 +227,8 @@ async function parseChange(context: Context, change: CommitChange): Promise<read
   if (isCollection(address.key)) return parseEntries(context, { ...address, key: address.key }, change);
   const expected = await parseExpectation(context, address, change.ifVersion);
   if (change.delete === true) return [{ ...address, value: undefined, mustExist: true, expected }];
-  return [{ ...address, value: parseNewLayer(change.value), expiresAt: parseExpiry(change.expiresAt), expected }];
+  const value = await tellingNoNames(context, address.key, () => parseNewLayer(change.value));
+  return [{ ...address, value, expiresAt: parseExpiry(change.expiresAt), expected }];
 }
 
 /** The changes of a collection's entries that a change of the collection means. */
