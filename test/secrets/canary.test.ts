@@ -78,7 +78,7 @@ describe('the search', () => {
     const forms = textForms(markers.stem);
     const text = markers.next();
     const bytes = Buffer.from(text);
-    const escaped = [...text].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+    const escaped = Array.from(bytes, (byte) => `\\u00${byte.toString(16).padStart(2, '0')}`).join('');
     const written: readonly (readonly [string, Buffer | string])[] = [
       ['raw', text],
       ['raw', JSON.stringify(JSON.stringify({ a: text }))],

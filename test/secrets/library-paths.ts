@@ -124,13 +124,14 @@ async function transferred({ service, secret, open, heard }: Subject): Promise<v
     // It ends, or goes wrong, right beside a secret.
     for (const text of [make().slice(0, 45), `${make()}\n}} "${secret.next()}`, `a: "${secret.next()}\n`, secret.name(), `x: &a [*${secret.name()}]`, `a='${secret.name()}`, `{"tokens": {"${secret.name()}": ${secret.name()}}}`, `{"tokens": "${secret.name()}\u0001"}`]) {
       const outcome = service.importConfig(text, format, 'ann', org('broken'));
-      await outcome.then((done) => heard.answer(Promise.resolve(done)), () => heard.refusal('malformed_document', outcome));
+      const [{ status }] = await Promise.allSettled([outcome]);
+      await (status === 'fulfilled' ? heard.answer(outcome) : heard.refusal('malformed_document', outcome));
     }
     await heard.answer(service.importConfig(JSON.stringify({ pins: { [secret.name()]: secret.next() }, tokens: { $sealed: secret.next() } }), 'json', 'ann', org('invalid'))); // prettier-ignore
     await heard.text(service.exportStream(global, { format, subtree: format !== 'env' }));
     await heard.answer(service.exportConfig(org('acme'), format, { values: 'effective' }));
   } // prettier-ignore
-  const many = Object.fromEntries([['plain', open.next()], ...Array.from({ length: bulk }, (_, index) => [`tokens`, { [`t${String(index)}`]: secret.next() }] as const)]); // prettier-ignore
+  const many = { plain: open.next(), tokens: Object.fromEntries(Array.from({ length: bulk }, (_, n) => [`t${String(n)}`, secret.next()])) }; // prettier-ignore
   await heard.answer(service.importConfig(JSON.stringify(many), 'json', 'ann', org('many')));
   await heard.answer(service.compareConfig(org('acme'), org('json')));
   await heard.answer(service.compareConfig({ document: json(), ...org('json') }, org('acme')));

@@ -133,12 +133,12 @@ describeDatabases('bad input', (engine) => {
     const before = await revision();
     for (const [name, value, path] of badValues) {
       const calls = [
-        service.set('k', value, global, 'ann'),
-        service.commit([{ key: 'new', ...org, value }, { key: 'k', ...global, value: 5 }], 'ann'), // prettier-ignore
-        service.set('k', value, global, 'ann', undefined, { dryRun: true }),
+        () => service.set('k', value, global, 'ann'),
+        () => service.commit([{ key: 'new', ...org, value }, { key: 'k', ...global, value: 5 }], 'ann'), // prettier-ignore
+        () => service.set('k', value, global, 'ann', undefined, { dryRun: true }),
       ];
       for (const call of calls) {
-        const refusal = await expectRefusal(call, 'invalid_value');
+        const refusal = await expectRefusal(call(), 'invalid_value');
         expect([name, refusal.status]).toEqual([name, 400]);
         if (name !== 'a cycle') expect([name, refusal.details['path']]).toEqual([name, path]);
       }
