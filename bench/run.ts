@@ -13,6 +13,7 @@ const names = [
   'flags/evaluation',
   'flags/memory',
   'impact/analysis',
+  'secrets/encryption',
   'live/cache',
   'live/commit-to-callback',
   'live/fan-out',
