@@ -119,7 +119,7 @@ describe('secrets are found nowhere', () => {
     await service.watchConfig('*', (changes) => places.add('watched values', shown(changes)), { scope: { scope: 'org', scopeId: 'acme' } }); // prettier-ignore
     await throughLibrary({ service, secret, open, heard: new Heard(places) });
     await addBackup(places, service);
-    await addBackup(places, service, 'a passphrase of some length');
+    await addBackup(places, service, secret.name());
     await addDump(places, database);
     await service.close();
     await database.close();
@@ -163,6 +163,7 @@ describe('secrets are found nowhere', () => {
           await one.getBatch(['tokens', 'plain', 'db', 'api_keys', 'secrets'], { scope: 'org', scopeId });
       }
       await addBackup(places, service);
+      await addBackup(places, service, secret.name());
       await addDump(places, postgresDatabase(pool));
       stop();
       await app.close();

@@ -128,7 +128,10 @@ async function reads(subject: HttpSubject): Promise<void> {
     await send(subject, 200, 'GET', `/v1/versions/${key}?version=HEAD&${acme}`);
   }
   await send(subject, 200, 'GET', `/v1/values?${acme}`);
-  for (const format of ['json', 'yaml', 'env']) await send(subject, 200, 'GET', `/v1/export?${acme}&format=${format}`);
+  for (const format of ['json', 'yaml', 'env']) {
+    for (const headers of [{}, { 'strata-passphrase': subject.secret.name() }])
+      await send(subject, 200, 'GET', `/v1/export?${acme}&format=${format}`, undefined, headers);
+  }
   await send(subject, 200, 'GET', '/v1/audit?limit=200');
   await send(subject, 200, 'GET', '/v1/audit/export');
   await send(subject, 200, 'GET', '/v1/encryption-keys');

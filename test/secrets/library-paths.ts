@@ -130,6 +130,15 @@ async function transferred({ service, secret, open, heard }: Subject): Promise<v
     await heard.answer(service.importConfig(JSON.stringify({ pins: { [secret.name()]: secret.next() }, tokens: { $sealed: secret.next() } }), 'json', 'ann', org('invalid'))); // prettier-ignore
     await heard.text(service.exportStream(global, { format, subtree: format !== 'env' }));
     await heard.answer(service.exportConfig(org('acme'), format, { values: 'effective' }));
+    await heard.answer(service.exportConfig(org('acme'), format, { secrets: 'masked' }));
+    await heard.answer(service.exportConfig(org('acme'), format, { secrets: 'omitted' }));
+    for (const options of [{}, { passphrase: secret.name() }]) {
+      const sealed = await heard.answer(service.exportConfig(org(format), format, options));
+      const read = await heard.answer(service.importConfig(sealed, format, 'ann', org(`sealed-${format}`), { ...options, mode: 'replace' }));
+      expect([read.failed, await service.get('tokens', org(`sealed-${format}`))]).toEqual([0, await service.get('tokens', org(format))]);
+    }
+    const locked = await service.exportConfig(org(format), format, { passphrase: secret.name() });
+    await heard.refusal('passphrase_wrong', service.importConfig(locked, format, 'ann', org('locked'), { passphrase: secret.name() }));
   } // prettier-ignore
   const many = { plain: open.next(), tokens: Object.fromEntries(Array.from({ length: bulk }, (_, n) => [`t${String(n)}`, secret.next()])) }; // prettier-ignore
   await heard.answer(service.importConfig(JSON.stringify(many), 'json', 'ann', org('many')));
