@@ -14,7 +14,7 @@ import { begin, type Context } from './context.ts';
 import { analyzeIntent, toReport } from './impact-analysis.ts';
 import { newIntent } from './new-commit.ts';
 import { parseAddress } from './write.ts';
-import { tellingNoNames } from './secrets/hidden-names.ts';
+import { tellingNoNames } from './secrets/refused-secrets.ts';
 
 /** Says what storing a value would do, and what would refuse it. Takes the permission to read there. */
 export async function analyzeImpact(

@@ -23,7 +23,7 @@ import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
 import type { OpenedBundle, OpenedSetting } from './import-secrets.ts';
 import { actionOf, type ValueChange } from './intent.ts';
-import { withoutSecretNames } from './secrets/hidden-names.ts';
+import { withoutSecretNames } from './secrets/refused-secrets.ts';
 import { readLayersAt, readScopesBelow } from './store/exports.ts';
 import { readProgress } from './store/counter.ts';
 import { readNow } from './store/clock.ts';

@@ -28,7 +28,7 @@ import { requirementAt, requirementOfRules } from './gate.ts';
 import { digestOf } from './digest.ts';
 import { layersBreaking } from './locks.ts';
 import type { Rule, Rules } from './rules.ts';
-import { tellingNoNames } from './secrets/hidden-names.ts';
+import { tellingNoNames } from './secrets/refused-secrets.ts';
 import { storeSchema } from './store/schemas.ts';
 import { compileValidator, type ValidationProblem } from './validation.ts';
 import { newCommit, parseComment } from './new-commit.ts';

@@ -25,7 +25,7 @@ import { parseFormat, parseSelection, selectedLayers, type ExportOptions } from 
 import { readImport } from './import-document.ts';
 import { readScopeAt } from './store/versions.ts';
 import { filterPermitted } from './visibility.ts';
-import { tellingNoNames } from './secrets/hidden-names.ts';
+import { tellingNoNames } from './secrets/refused-secrets.ts';
 
 /** Values that are stored: at a scope, now or at a past time. */
 export interface StoredSide extends ScopeInput, Omit<ExportOptions, 'deleted'> {

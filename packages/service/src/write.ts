@@ -36,7 +36,7 @@ import { newIntent } from './new-commit.ts';
 import { readLayersOfScope } from './store/settings.ts';
 import { readVersions, readVersionsAt, toPublicVersion, type StoredVersion } from './store/versions.ts';
 import { toShownVersions } from './secrets/stored-secrets.ts';
-import { tellingNoNames } from './secrets/hidden-names.ts';
+import { tellingNoNames } from './secrets/refused-secrets.ts';
 import { withSecrets } from './secrets/with-secrets.ts';
 import { parseTime } from './time.ts';
 import { resolveVersion } from './version-reference.ts';

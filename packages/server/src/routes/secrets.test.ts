@@ -13,7 +13,7 @@ describe('secrets over HTTP', () => {
   it('are masked in every answer, and revealed for a reason', async () => {
     const put = await server.send('PUT', '/v1/layers/api_keys?scope=global', { value: { stripe: 'sk_live_1' } });
     expect(put.json()).toMatchObject({ value: mask });
-    const paths = ['values/api_keys', 'values', 'values?key=api_keys', 'layers/api_keys', 'history/api_keys', 'explain/api_keys', 'blame/api_keys', 'export?scope=global']; // prettier-ignore
+    const paths = ['values/api_keys', 'values', 'values?key=api_keys', 'layers/api_keys', 'history/api_keys', 'explain/api_keys', 'blame/api_keys', 'export?scope=global&secrets=masked']; // prettier-ignore
     for (const path of paths) {
       const answer = await server.send('GET', `/v1/${path}`);
       expect([path, answer.statusCode, answer.body.includes('sk_live'), answer.body.includes('$masked')]).toEqual([path, 200, false, true]); // prettier-ignore

@@ -1,17 +1,5 @@
-/** Owns what refusals tell of a secret that is refused: no name of a property that only the secret has. */
-import {
-  ConfigurationError,
-  eachSubschema,
-  formatPath,
-  isConfigurationError,
-  listOf,
-  mapOf,
-  parsePath,
-  type Definition,
-  type JsonObject,
-  type Path,
-} from '@strata/core';
-import type { Context } from '../context.ts';
+/** Owns which names of properties may be told of a secret: those that its schema knows. */
+import { eachSubschema, listOf, mapOf, type JsonObject, type Path } from '@strata/core';
 
 /** The names of properties that a schema knows anywhere: they tell nothing of a value. */
 export function namesIn(schema: JsonObject | undefined): ReadonlySet<string> {
@@ -25,7 +13,7 @@ export function namesIn(schema: JsonObject | undefined): ReadonlySet<string> {
 }
 
 /** A path up to the first name that a schema does not know. */
-function knownPart(path: Path, names: ReadonlySet<string>): Path {
+export function knownPart(path: Path, names: ReadonlySet<string>): Path {
   const unknown = path.findIndex((step) => typeof step === 'string' && !names.has(step));
   return unknown === -1 ? path : path.slice(0, unknown);
 }
@@ -38,36 +26,4 @@ export function withoutNames<T extends { readonly path: Path; readonly text: str
   const path = knownPart(problem.path, names);
   if (path.length === problem.path.length) return problem;
   return { ...problem, path, text: 'has a part that its schema does not allow' };
-}
-
-/** Runs what refuses the value of a key, so that its refusal tells no names that only a secret has. */
-export async function tellingNoNames<T>(context: Context, key: string, run: () => T): Promise<T> {
-  try {
-    return run();
-  } catch (error) {
-    throw isConfigurationError(error) ? await withoutSecretNames(context, key, error) : error;
-  }
-}
-
-/** A refusal of the value of a key as it may be told. */
-export async function withoutSecretNames(
-  context: Context,
-  key: string,
-  error: ConfigurationError,
-): Promise<ConfigurationError> {
-  if (!isConfigurationError(error, 'invalid_value')) return error;
-  const { byKey } = await context.ruleBook.now(context.db);
-  const definition = byKey.get(key)?.definition;
-  if (!holdsSecrets(definition)) return error;
-  const { path: given, problem } = error.details;
-  const path = String(given);
-  const told = formatPath(knownPart(parsePath(path), namesIn(definition?.jsonSchema)));
-  return told === path ? error : new ConfigurationError('invalid_value', { path: told, problem: String(problem) });
-}
-
-function holdsSecrets(definition: Definition | undefined): boolean {
-  if (definition?.sensitive === true) return true;
-  let isMarked = false;
-  eachSubschema(definition?.jsonSchema, (node) => (isMarked ||= node['x-sensitive'] === true));
-  return isMarked;
 }
