@@ -1,5 +1,5 @@
 /** Owns how the impact of a change is shown to people. */
-import type { ImpactAnalysis, NamedScope } from '@strata/core';
+import type { FlagImpact, ImpactAnalysis, NamedScope } from '@strata/core';
 import { countOf } from './message.ts';
 import { scopeName } from './output.ts';
 import { printable, type Colours } from './terminal.ts';
@@ -15,6 +15,10 @@ export function showImpact(impact: Told, colours: Colours): string {
   const fact = (name: string, text: string): string => (text === '' ? '' : `${colours.dim(name.padEnd(11))}${text}`);
   const facts = [
     fact('reaches', reached(impact)),
+    ...(impact.flags ?? []).flatMap((flag) => [
+      fact('flips', printable(flipped(flag, (impact.flags ?? []).length > 1))),
+      fact('unjudged', printable(flag.note ?? '')),
+    ]),
     fact('such as', listed(examplesOf(impact))),
     fact('kept by', listed(impact.samples.shielded)),
     fact('services', printable(impact.affectedServices.join(', '))),
@@ -45,6 +49,23 @@ function reached(impact: Told): string {
   const others = kept === 0 ? '' : `; ${countOf(kept, 'user')} below ${kept === 1 ? 'keeps' : 'keep'} the value`;
   return `${below}${others}${impact.partial ? '; and more that you may not read' : ''}`;
 }
+
+/** How many most flips are named. */
+const namedFlips = 5;
+
+/** Whom a flag flips, in one line. @param isNamed whether the flag has to be named, since there are several. */
+function flipped({ name, flippedUsers, flips }: FlagImpact, isNamed: boolean): string {
+  const told = flips.slice(0, namedFlips).map(({ from, to, users }) => {
+    const way =
+      from === to ? `keep ${variantName(from)}, with another value` : `from ${variantName(from)} to ${variantName(to)}`;
+    return `${String(users)} ${way}`;
+  });
+  const others = flips.length - told.length;
+  const ways = [...told, ...(others > 0 ? [`${String(others)} more ways`] : [])];
+  return `${isNamed ? `${name}: ` : ''}${countOf(flippedUsers, 'user')}${ways.length === 0 ? '' : `: ${ways.join(', ')}`}`;
+}
+
+const variantName = (variant: string | null): string => variant ?? 'no flag';
 
 function examplesOf({ samples: { organizations, teams, users } }: Told): readonly NamedScope[] {
   const named = (scope: NamedScope['scope'], ids: readonly string[]): NamedScope[] =>

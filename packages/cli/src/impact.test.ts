@@ -67,6 +67,20 @@ describe('strata impact', () => {
     );
   });
 
+  it('says who flips of a flag, and what could not be judged', { timeout: 60_000 }, async () => {
+    await strata.service.set('feature_flags/menu', { enabled: true }, { scope: 'global' }, 'ann');
+    await strata.service.set('feature_flags/menu', { enabled: true }, { scope: 'user', scopeId: 'cem' }, 'ann');
+    const off = await strata.run(['impact', 'feature_flags/menu', '{"enabled": false}']);
+    expect(off.out).toMatch(/^flips {6}2 users: 2 from on to off$/m);
+    expect(off.out).not.toMatch(/^unjudged/m);
+    expect((await strata.run(['flag', 'toggle', 'menu', 'off', '--dry-run'])).out).toBe(off.out);
+    const rules = '{"enabled": true, "rolloutPercentage": 0, "rules": [{"id": "a", "conditions": [{"attribute": "plan", "operator": "exists"}]}]}'; // prettier-ignore
+    const { out } = await strata.run(['impact', 'feature_flags/menu', rules]);
+    // The user's own layer says nothing of the rollout.
+    expect(out).toMatch(/^flips {6}3 users: 3 from on to off$/m);
+    expect(out).toMatch(/^unjudged {3}one rule goes by plan, which Strata does not know of users/m);
+  });
+
   it('is shown with a change request', { timeout: 60_000 }, async () => {
     await strata.service.set('approval_thresholds', { budgetVariance: 5 }, { scope: 'global' }, 'ann');
     await strata.run(['set', 'approval_thresholds', '{"budgetVariance": 50}']);

@@ -26,6 +26,29 @@ export interface AffectedSamples {
   readonly shielded: readonly NamedScope[];
 }
 
+/** Users for whom a flag serves something else than before. */
+export interface FlagFlip {
+  /** The variant that they get now; `null` where there is no such flag for them. */
+  readonly from: string | null;
+  /** The variant that they would get; the same one where its value changes. */
+  readonly to: string | null;
+  readonly users: number;
+}
+
+/** What a change does to those for whom a flag is evaluated. */
+export interface FlagImpact {
+  readonly name: string;
+  /** How many of the registered users below get another variant, or another value of it, with the time of the analysis. */
+  readonly flippedUsers: number;
+  /** From which variant to which, most users first. */
+  readonly flips: readonly FlagFlip[];
+  /** How many rules, conditions and rollouts go by attributes that are not known of registered users. They were taken for missing. */
+  readonly unjudgedRules: number;
+  readonly unknownAttributes: readonly string[];
+  /** What could not be judged, in words; absent where everything could. */
+  readonly note?: string;
+}
+
 /** What a change does to whom, of one layer or of several that change together. */
 export interface ImpactAnalysis {
   /** The revision at which it was computed. */
@@ -48,6 +71,8 @@ export interface ImpactAnalysis {
   /** The registered users below whose effective value stays as it is. */
   readonly shieldedUsers: number;
   readonly samples: AffectedSamples;
+  /** What becomes of the flags that change; absent where none does. */
+  readonly flags?: readonly FlagImpact[];
   /** Whether some scopes below are left out of all this, because the caller may not read there. */
   readonly partial: boolean;
   /** The layers below that would become invalid: at most the first twenty. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readSpec } from '../../../test/spec-cases.ts';
 import type { Diff } from './diff.ts';
+import type { FlagFlip } from './impact-report.ts';
+import { flagImpact } from './flag-impact.ts';
 import { estimatedDowntime } from './downtime.ts';
 import { explainLevel, impactLevels, rollbackPriorityOf, type ImpactLevel, type RollbackPriority } from './impact.ts';
 import type { JsonObject } from './json.ts';
@@ -29,6 +31,7 @@ const spec = readSpec<{
     readonly restartNeeded?: boolean;
     readonly shielded?: { readonly example: ScopeRef; readonly count: number };
     readonly broken?: number;
+    readonly flips?: readonly FlagFlip[];
     readonly trial?: ScopeRef;
     readonly recommendations: readonly string[];
   }[];
@@ -105,5 +108,26 @@ describe('the downtime', () => {
     [[{ services: ['api'], downtimeSeconds: 7201 }], '3 hours for api, while it starts again'],
   ])('of %j is %j', (needs, told) => {
     expect(estimatedDowntime(needs)).toBe(told);
+  });
+});
+
+describe('what is told of a flag', () => {
+  it('is summed up, most users first, and what is in both counts once', () => {
+    const flips = [
+      { from: 'off', to: 'on', users: 2 },
+      { from: null, to: 'on', users: 5 },
+    ];
+    const part = { flag: 'f', part: 'rule a' };
+    const unjudged = [
+      { ...part, attributes: ['plan'] },
+      { ...part, attributes: ['role'] },
+      { flag: 'g', part: 'rule a', attributes: ['a', 'b', 'c', 'd'] },
+    ];
+    expect(flagImpact('f', flips, unjudged)).toEqual({
+      ...{ name: 'f', flippedUsers: 7, flips: flips.toReversed(), unjudgedRules: 2 },
+      unknownAttributes: ['a', 'b', 'c', 'd', 'plan', 'role'],
+      note: '2 rules go by a, b, c, d, plan and 1 more, which Strata does not know of users, and could not be judged: they were evaluated as if nobody had any of them',
+    });
+    expect(flagImpact('f', [], [])).toEqual({ name: 'f', flippedUsers: 0, flips: [], unjudgedRules: 0, unknownAttributes: [] }); // prettier-ignore
   });
 });

@@ -143,6 +143,8 @@ export {
   type PrerequisiteTrace,
   type RuleTrace,
 } from './flags/trace.ts';
+export { flagImpact } from './flag-impact.ts';
+export { unjudgedParts, type UnjudgedPart } from './flags/unjudged.ts';
 export { refuseProblems, validateFlag, validateSegment, type FlagValidation } from './flags/validate.ts';
 export { globMatcher } from './glob.ts';
 export {
@@ -154,7 +156,15 @@ export {
   rollbackPriorityOf,
   type RollbackPriority,
 } from './impact.ts';
-export type { AffectedSamples, ImpactAnalysis, ImpactGate, ImpactReport, NamedScope } from './impact-report.ts';
+export type {
+  AffectedSamples,
+  FlagFlip,
+  FlagImpact,
+  ImpactAnalysis,
+  ImpactGate,
+  ImpactReport,
+  NamedScope,
+} from './impact-report.ts';
 export { estimatedDowntime, type RestartNeed } from './downtime.ts';
 export {
   mergeKeyDefinition,

@@ -1,5 +1,6 @@
 /** Owns what is to be tested before a change: what follows from its differences, its schema and from who relies on it. */
 import type { Diff } from './diff.ts';
+import type { FlagFlip } from './impact-report.ts';
 import { impactLevels, type ImpactLevel } from './impact.ts';
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { leavesOf } from './merge.ts';
@@ -23,6 +24,8 @@ export interface TestingGrounds {
   readonly restartNeeded: boolean;
   /** Some scope below that keeps its value, and how many do. */
   readonly shielded?: { readonly example: ScopeRef; readonly count: number } | undefined;
+  /** What a flag serves differently, most users first. */
+  readonly flips?: readonly FlagFlip[] | undefined;
   /** How many layers below would become invalid. */
   readonly broken: number;
   /** Some org or team below, at which it could be tried first. */
@@ -151,8 +154,10 @@ function ofNumbers(path: Path, before: number, after: number): string {
 }
 
 function ofReaders(grounds: TestingGrounds): string[] {
-  const { key, dependents, services, restartNeeded, shielded, broken } = grounds;
+  const { key, dependents, services, restartNeeded, shielded, broken, flips = [] } = grounds;
   const words: string[] = [];
+  const [flip] = flips;
+  if (flip !== undefined) words.push(ofFlips(flip, flips.length - 1));
   if (broken > 0) words.push(`${counted(broken, 'layer')} below would become invalid: correct those first`);
   if (dependents.length > 0) words.push(`test what depends on ${key}: ${dependents.join(', ')}`);
   if (services.length > 0) {
@@ -167,6 +172,12 @@ function ofReaders(grounds: TestingGrounds): string[] {
     words.push(`test at ${formatScope(shielded.example)} too: ${others} a value of its own`);
   }
   return words;
+}
+
+function ofFlips({ from, to, users }: FlagFlip, others: number): string {
+  const more = others === 0 ? '' : `, and ${others === 1 ? 'the other flip' : `the ${String(others)} other flips`}`;
+  const who = users === 1 ? 'one user meets' : `${String(users)} users meet`;
+  return `test what ${who} in the middle of their work: the flip from ${from ?? 'no flag'} to ${to ?? 'no flag'}${more}`;
 }
 
 function ofLevel({ level, trial }: TestingGrounds): string[] {

@@ -2,6 +2,7 @@
 import {
   ConfigurationError,
   dependenciesOf,
+  entryKey,
   estimatedDowntime,
   rollbackPlan,
   rollbackPriorityOf,
@@ -18,7 +19,8 @@ import { describeLayers } from './below.ts';
 import type { Context } from './context.ts';
 import { inTransaction } from './decision-commit.ts';
 import { assess, type AssessedLayer, type Assessment } from './impact-assessment.ts';
-import { measureReach, type Reach } from './impact-reach.ts';
+import { measureFlags, toFlagImpacts, type FlagReach } from './impact-flags.ts';
+import { findBelow, measureReach, type Reach } from './impact-reach.ts';
 import { noReach, seeReach, type SeenReach } from './impact-visibility.ts';
 import { actionOf, type Intent } from './intent.ts';
 import { visibleDependencies } from './key-visibility.ts';
@@ -60,6 +62,7 @@ const observedDays = 30;
 interface Findings {
   readonly assessment: Assessment;
   readonly reach: Reach | undefined;
+  readonly flags: FlagReach | undefined;
   readonly dependencies: readonly StoredDependency[];
   readonly readers: ReadonlyMap<string, readonly string[]>;
 }
@@ -116,11 +119,13 @@ async function find(context: Context, intent: Intent, collect: boolean, singles:
   const { db, environment } = context;
   const assessment = await assess(context, intent, collect);
   const changes = assessment.layers.filter(({ changed }) => changed).map(({ change }) => change);
-  const { before, after } = assessment;
   const keys = [...new Set(intent.changes.map(({ key }) => key))];
+  const change = { changes, before: assessment.before, after: assessment.after };
+  const below = changes.length === 0 ? undefined : await findBelow(db, environment, changes, singles);
   return {
     assessment,
-    reach: changes.length === 0 ? undefined : await measureReach(db, environment, { changes, before, after, singles }),
+    reach: below && (await measureReach(db, environment, change, below)),
+    flags: below && (await measureFlags(db, environment, change, below)),
     dependencies: await readDependencies(db, environment),
     readers: await readServices(db, environment, keys, observedDays),
   };
@@ -193,7 +198,7 @@ function approversOf(requires: Requirement | undefined): readonly string[] {
 }
 
 function toAnalysis(
-  { assessment, readers }: Findings,
+  { assessment, readers, flags: reachOfFlags }: Findings,
   keys: readonly string[],
   seen: SeenReach,
   gates: readonly ImpactGate[],
@@ -213,6 +218,7 @@ function toAnalysis(
     downtimeSeconds: about.get(key)?.downtimeSeconds,
   }));
   const downtime = estimatedDowntime(needs);
+  const flags = reachOfFlags && toFlagImpacts(reachOfFlags, seen.groups, seen.users);
   const { samples } = seen;
   const [trialOrg] = samples.organizations;
   const [trialTeam] = samples.teams;
@@ -227,6 +233,7 @@ function toAnalysis(
     affectedServices: [...new Set(keys.flatMap(servicesOf))].sort(),
     ...seen.counts,
     samples,
+    ...(flags === undefined ? {} : { flags }),
     partial: seen.partial,
     wouldBreak,
     ...ties,
@@ -246,6 +253,7 @@ function toAnalysis(
             ? undefined
             : { example: { scope: example.scope, scopeId: example.scopeId ?? '' }, count: seen.shieldingScopes },
         broken: broken.length,
+        flips: flags?.find(({ name }) => change.key === entryKey('feature_flags', name))?.flips,
         trial: trialOf(change, trialOrg, trialTeam),
       }),
     ),

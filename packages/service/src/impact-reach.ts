@@ -11,6 +11,8 @@ import {
   readTeams,
   readUserLayers,
   readUsers,
+  type Member,
+  type Population,
   type UserGroup,
   type UserLayer,
 } from './store/population.ts';
@@ -48,29 +50,57 @@ export interface MeasuredChange {
   readonly changes: readonly Address[];
   readonly before: HeadView;
   readonly after: HeadView;
-  /** Users who are asked about one by one, whatever they inherit from. */
-  readonly singles: readonly string[];
 }
 
 const pageSize = 20_000;
 /** How many names of a group are kept. */
 const examples = 5;
 
-/** Measures the reach of a change; all it reads it reads through `sql`, which should be of one snapshot. */
-export async function measureReach(sql: Sql, environment: string, change: MeasuredChange): Promise<Reach> {
-  const { changes, before, after } = change;
-  const keys = [...new Set(changes.map(({ key }) => key))];
+/** Who is registered below a change. */
+export interface Below extends Population {
+  readonly orgs: readonly string[];
+  readonly teams: readonly { readonly team: string; readonly org: string | undefined }[];
+  readonly users: readonly UserGroup[];
+  /** Users who are looked at one by one. */
+  readonly singles: readonly Member[];
+  /** Whether a chain passes a scope that changes. */
+  readonly contains: (chain: readonly ScopeRef[]) => boolean;
+}
+
+/** Finds who is registered below some changes. @param singles the users who are asked about one by one. */
+export async function findBelow(
+  sql: Sql,
+  environment: string,
+  changes: readonly ScopeRef[],
+  singles: readonly string[],
+): Promise<Below> {
   const isGlobal = changes.some(({ scope }) => scope === 'global');
   const changedAt = (scope: 'org' | 'team' | 'user'): string[] =>
     changes.filter((one) => one.scope === scope).map(({ scopeId }) => scopeId);
   const orgs = isGlobal ? undefined : changedAt('org');
-  const orgIds = await readOrgs(sql, environment, orgs);
   const teams = await readTeams(sql, environment, orgs === undefined ? undefined : { orgs, teams: changedAt('team') });
   const bridged = orgs === undefined || orgs.length === 0 ? [] : await readBridgedTeams(sql, environment, orgs);
   const parents = orgs && { orgs, teams: [...teams.map(({ team }) => team), ...bridged] };
   const alone = [...teams.flatMap(({ team, org }) => (org === undefined ? [team] : [])), ...bridged];
-  const users = await countUsers(sql, environment, parents, alone);
-  const singles = await readUsers(sql, environment, [...new Set([...change.singles, ...changedAt('user')])]);
+  return {
+    ...{ parents, alone, teams, orgOf: new Map(teams.map(({ team, org }) => [team, org])) },
+    orgs: await readOrgs(sql, environment, orgs),
+    users: await countUsers(sql, environment, parents, alone),
+    singles: await readUsers(sql, environment, [...new Set([...singles, ...changedAt('user')])]),
+    contains: (chain) => chain.some((scope) => changes.some((one) => sameScope(one, scope))),
+  };
+}
+
+/** Measures the reach of a change; all it reads it reads through `sql`, which should be of one snapshot. */
+export async function measureReach(
+  sql: Sql,
+  environment: string,
+  change: MeasuredChange,
+  below: Below,
+): Promise<Reach> {
+  const { changes, before, after } = change;
+  const { parents, teams, users, singles, contains } = below;
+  const keys = [...new Set(changes.map(({ key }) => key))];
   const layers = new ComparedLayers(keys, before, after, changes);
   const from = [...users, ...singles, ...teams];
   const between = parents && {
@@ -78,31 +108,28 @@ export async function measureReach(sql: Sql, environment: string, change: Measur
     teams: [...new Set(from.flatMap(({ team }) => team ?? []))],
   };
   for (const layer of await readLayersBetween(sql, environment, keys, between)) layers.add(layer);
-  const isBelow = (chain: readonly ScopeRef[]): boolean =>
-    chain.some((scope) => changes.some((one) => sameScope(one, scope)));
-
-  const groups = new Groups(layers, new Map(teams.map(({ team, org }) => [team, org])), users, isBelow);
+  const groups = new Groups(layers, below);
   const own = await ownLayers(sql, environment, keys, singles, layers);
   const scopes = [
-    ...orgIds.map((scopeId): ScopeRef[] => [globalScope, { scope: 'org', scopeId }]),
+    ...below.orgs.map((scopeId): ScopeRef[] => [globalScope, { scope: 'org', scopeId }]),
     ...teams.map(({ team, org }) => chainOf({ org, team })),
   ]
-    .filter(isBelow)
+    .filter(contains)
     .map((chain) => look(layers, chain));
   for (const single of singles) {
     groups.leaveOut(single);
     const chain: ScopeRef[] = [...chainOf(single), { scope: 'user', scopeId: single.userId }];
-    if (isBelow(chain)) scopes.push(look(layers, chain, own.get(single.userId)));
+    if (contains(chain)) scopes.push(look(layers, chain, own.get(single.userId)));
   }
   const isSingle = new Set(singles.map(({ userId }) => userId));
-  for await (const user of layeredUsers(sql, environment, keys, parents, layers)) {
+  for await (const user of layeredUsers(sql, environment, keys, below, layers)) {
     if (!isSingle.has(user.userId)) groups.addLayered(user);
   }
   return { groups: groups.reached(), scopes };
 }
 
 /** The scopes that users of a group inherit along, from global down. */
-function chainOf({ org, team }: Pick<UserGroup, 'org' | 'team'>): ScopeRef[] {
+export function chainOf({ org, team }: Pick<UserGroup, 'org' | 'team'>): ScopeRef[] {
   const chain: ScopeRef[] = [globalScope];
   if (org !== undefined) chain.push({ scope: 'org', scopeId: org });
   if (team !== undefined) chain.push({ scope: 'team', scopeId: team });
@@ -117,7 +144,7 @@ function look(layers: ComparedLayers, chain: readonly ScopeRef[], own?: Readonly
   return { ...scope, isAffected, isShielded: !isAffected && hasOwn && layers.differ(chain.slice(0, -1)) };
 }
 
-interface LayeredUser extends Omit<UserLayer, 'key' | 'text'> {
+interface LayeredUser extends Member {
   readonly own: ReadonlyMap<string, LayerPair>;
 }
 
@@ -145,13 +172,13 @@ async function* layeredUsers(
   sql: Sql,
   environment: string,
   keys: readonly string[],
-  parents: Parameters<typeof readUserLayers>[3],
+  population: Population,
   layers: ComparedLayers,
 ): AsyncGenerator<LayeredUser> {
   let last: UserLayer | undefined;
   let user: (Omit<LayeredUser, 'own'> & { readonly own: Map<string, LayerPair> }) | undefined;
   for (;;) {
-    const page = await readUserLayers(sql, environment, keys, parents, last, pageSize);
+    const page = await readUserLayers(sql, environment, keys, population, last, pageSize);
     for (const { key, text, ...row } of page) {
       if (user?.userId !== row.userId) {
         if (user !== undefined) yield user;
@@ -175,7 +202,8 @@ interface Group extends UserGroup {
   readonly examples: { readonly affected: string[]; readonly shielded: string[] };
 }
 
-const nameOf = ({ org, team }: Pick<UserGroup, 'org' | 'team'>): string => `${team ?? ''}\0${org ?? ''}`;
+/** The name of a group in maps; ids hold no control characters. */
+export const groupName = ({ org, team }: Pick<UserGroup, 'org' | 'team'>): string => `${team ?? ''}\0${org ?? ''}`;
 
 /** The groups below a change, filled user by user with those who have layers of their own. */
 class Groups {
@@ -183,18 +211,13 @@ class Groups {
   readonly #orgOf: ReadonlyMap<string, string | undefined>;
   readonly #groups = new Map<string, Group>();
 
-  constructor(
-    layers: ComparedLayers,
-    orgOf: ReadonlyMap<string, string | undefined>,
-    users: readonly UserGroup[],
-    isBelow: (chain: readonly ScopeRef[]) => boolean,
-  ) {
+  constructor(layers: ComparedLayers, { orgOf, users, contains }: Below) {
     this.#layers = layers;
     this.#orgOf = orgOf;
     for (const group of users) {
       const chain = chainOf(group);
-      if (!isBelow(chain)) continue;
-      this.#groups.set(nameOf(group), {
+      if (!contains(chain)) continue;
+      this.#groups.set(groupName(group), {
         ...group,
         chain,
         isAffected: layers.differ(chain),
@@ -208,12 +231,12 @@ class Groups {
 
   /** Takes a user out who is looked at alone. */
   leaveOut(user: Pick<UserGroup, 'org' | 'team'>): void {
-    const group = this.#groups.get(nameOf(user));
+    const group = this.#groups.get(groupName(user));
     if (group !== undefined) group.users -= 1;
   }
 
   addLayered({ userId, own, ...user }: LayeredUser): void {
-    const group = this.#groups.get(nameOf(user));
+    const group = this.#groups.get(groupName(user));
     if (group === undefined) return;
     group.layered += 1;
     if (this.#layers.differ(group.chain, own)) {

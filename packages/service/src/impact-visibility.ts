@@ -2,7 +2,7 @@
 import type { AffectedSamples, ImpactAnalysis, ScopeRef } from '@strata/core';
 import type { Actor } from './actor.ts';
 import type { Context } from './context.ts';
-import type { Reach, ReachedGroup } from './impact-reach.ts';
+import { groupName, type Reach, type ReachedGroup } from './impact-reach.ts';
 import { readUsersOf } from './store/population.ts';
 import { filterPermitted } from './visibility.ts';
 
@@ -17,6 +17,9 @@ export interface SeenReach {
   readonly shieldingScopes: number;
   /** Whether anything is left out. */
   readonly partial: boolean;
+  /** Of whom he may know: the names of the groups, and the users who are looked at one by one. */
+  readonly groups: readonly string[];
+  readonly users: readonly string[];
 }
 
 /** The reach of what changes nothing. */
@@ -25,6 +28,8 @@ export const noReach: SeenReach = {
   samples: { organizations: [], teams: [], users: [], shielded: [] },
   shieldingScopes: 0,
   partial: false,
+  groups: [],
+  users: [],
 };
 
 /**
@@ -58,6 +63,8 @@ export async function seeReach(
     samples: await sample(context, actor, keys, groups, scopes),
     shieldingScopes: shieldedGroups + scopes.filter(({ isShielded }) => isShielded).length,
     partial: groups.length < reach.groups.length || scopes.length < reach.scopes.length,
+    groups: groups.map(groupName),
+    users: scopes.filter(({ scope }) => scope === 'user').map(({ scopeId }) => scopeId),
   };
 }
 

@@ -3,19 +3,11 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { describeDatabases } from '../../../test/databases.ts';
 import { inTier } from '../../../test/kill/tier.ts';
+import { anyPlace, anyRegistry, places, register } from '../../../test/registries.ts';
 import { servicesOn } from '../../../test/services.ts';
-import {
-  isConfigurationError,
-  sameJson,
-  type ConfigScope,
-  type ImpactReport,
-  type JsonValue,
-  type ScopeRef,
-} from '@strata/core';
+import { isConfigurationError, sameJson, type ConfigScope, type ImpactReport, type JsonValue } from '@strata/core';
 import type { ConfigurationManagementService } from './configuration-management-service.ts';
 import { createConfigurationService } from './create.ts';
-import type { Database } from './db/database.ts';
-import { storeScope } from './store/scopes.ts';
 
 const names = fc.constantFrom('a', 'b', 'c');
 const scalars = fc.constantFrom<JsonValue>(null, 1, 2, 'x', false);
@@ -34,55 +26,17 @@ const { layer: layers } = fc.letrec<{ layer: JsonValue; part: JsonValue }>((tie)
   ),
 }));
 
-const orgs = ['o1', 'o2', 'o3'];
-const teams = ['t1', 't2', 't3', 't4'];
-const users = Array.from({ length: 9 }, (_, index) => `u${String(index + 1)}`);
-const places: readonly ScopeRef[] = [
-  { scope: 'global', scopeId: '' },
-  ...orgs.map((scopeId) => ({ scope: 'org', scopeId }) as const),
-  ...teams.map((scopeId) => ({ scope: 'team', scopeId }) as const),
-  // The last one is not registered.
-  ...[...users, 'stranger'].map((scopeId) => ({ scope: 'user', scopeId }) as const),
-];
-const place = fc.oneof(
-  { weight: 1, arbitrary: fc.constantFrom(...places) },
-  { weight: 1, arbitrary: fc.constantFrom(...places.slice(0, 8)) },
-);
-
-/** A user's parents: teams and orgs in any order, of which one is the primary one. */
-const parentsOfUser = fc
-  .uniqueArray(fc.constantFrom(...places.slice(1, 8)), { maxLength: 3, selector: ({ scopeId }) => scopeId })
-  .chain((parents) => fc.tuple(fc.constant(parents), fc.nat({ max: Math.max(0, parents.length - 1) })));
-
 const worlds = fc.record({
-  registered: fc.subarray(orgs, { minLength: 1 }),
-  teams: fc.dictionary(fc.constantFrom(...teams), fc.option(fc.constantFrom(...orgs)), { minKeys: 1, maxKeys: 4 }),
-  users: fc.dictionary(fc.constantFrom(...users), parentsOfUser, { minKeys: 1, maxKeys: 9 }),
-  layers: fc.uniqueArray(fc.tuple(place, layers), { maxLength: 12, selector: ([at]) => `${at.scope} ${at.scopeId}` }),
+  registry: anyRegistry,
+  layers: fc.uniqueArray(fc.tuple(anyPlace, layers), {
+    maxLength: 12,
+    selector: ([at]) => `${at.scope} ${at.scopeId}`,
+  }),
   schema: fc.constantFrom('none', 'defaults', 'replace'),
   lock: fc.option(fc.constantFrom(...places.slice(0, 8)), { freq: 4 }),
-  change: fc.tuple(place, layers),
+  change: fc.tuple(anyPlace, layers),
 });
 type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
-
-/** Registers the scopes of a world, as they would be after their commits. */
-async function register(database: Database, environment: string, world: World): Promise<void> {
-  await database.transaction(async (sql) => {
-    const store = (scope: ConfigScope, scopeId: string, parents: readonly (ScopeRef & { primary: boolean })[]) =>
-      storeScope(sql, environment, { scope, scopeId, name: null, parents }, 1);
-    for (const org of world.registered) await store('org', org, []);
-    for (const [team, org] of Object.entries(world.teams)) {
-      await store('team', team, org === null ? [] : [{ scope: 'org', scopeId: org, primary: true }]);
-    }
-    for (const [user, [parents, primary]] of Object.entries(world.users)) {
-      await store(
-        'user',
-        user,
-        parents.map((parent, index) => ({ ...parent, primary: index === primary })),
-      );
-    }
-  });
-}
 
 async function build(service: ConfigurationManagementService, world: World): Promise<void> {
   if (world.schema !== 'none') {
@@ -131,7 +85,7 @@ describeDatabases('the reach of a change', (engine) => {
       await fc.assert(
         fc.asyncProperty(worlds, async (world) => {
           const environment = `world-${String((worldsBuilt += 1))}`;
-          await register(database, environment, world);
+          await register(database, environment, world.registry);
           const service = createConfigurationService(database, { environment });
           try {
             await build(service, world);

@@ -36,6 +36,20 @@ describe('impact over HTTP', () => {
     expect(await server.service.getHistory('pm_intervals')).toHaveLength(2);
   });
 
+  it('tells who flips of a flag', async () => {
+    await server.service.set('feature_flags/menu', { enabled: true }, { scope: 'global' }, 'ann');
+    const value = { enabled: true, conditions: [{ attribute: 'plan', operator: 'exists' }] };
+    const answer = await server.send('POST', '/v1/impact/feature_flags/menu', { value });
+    expect(answer.json()).toEqual(await server.service.analyzeImpact('feature_flags/menu', value));
+    expect(answer.json()).toMatchObject({
+      flags: [
+        { name: 'menu', flips: [{ from: 'on', to: 'off', users: 2 }], unjudgedRules: 1, unknownAttributes: ['plan'] },
+      ],
+    });
+    const dry = await server.send('PUT', '/v1/layers/feature_flags/menu?dryRun=true', { value });
+    expect(dry.json()).toMatchObject({ flags: [{ flippedUsers: 2 }] });
+  });
+
   it('is kept with a change request, and told where one is asked for', async () => {
     const { service } = server;
     await service.set('approval_thresholds', { budgetVariance: 5 }, { scope: 'global' }, 'ann');

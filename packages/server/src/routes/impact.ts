@@ -12,6 +12,31 @@ import { refuseConditions } from './write-headers.ts';
 
 const names = z.array(z.string()).readonly();
 
+const variant = z.string().nullable();
+
+/** What a change does to those for whom a flag is evaluated. */
+const flagImpact = z
+  .object({
+    name: z.string(),
+    flippedUsers: z.int().describe('The registered users below who get another variant, or another value of it'),
+    flips: z
+      .array(
+        z.object({
+          from: variant.describe('Null where there is no such flag for them now'),
+          to: variant.describe('The same as before where its value changes'),
+          users: z.int(),
+        }),
+      )
+      .readonly()
+      .describe('From which variant to which, most users first'),
+    unjudgedRules: z
+      .int()
+      .describe('How many rules, conditions and rollouts go by attributes that are not known of registered users'),
+    unknownAttributes: names,
+    note: z.string().optional().describe('What could not be judged, in words; absent where everything could'),
+  })
+  .meta({ id: 'FlagImpact' });
+
 /** What a change does to whom, of one layer or of several that change together. */
 export const impactAnalysis = z
   .object({
@@ -32,6 +57,11 @@ export const impactAnalysis = z
       users: names,
       shielded: z.array(place).readonly().describe('Scopes whose own value keeps them as they are'),
     }),
+    flags: z
+      .array(flagImpact)
+      .readonly()
+      .optional()
+      .describe('What becomes of the flags that change; absent where none does'),
     partial: z.boolean().describe('Whether scopes are left out because the caller may not read there'),
     wouldBreak: z.array(brokenLayer).readonly(),
     dependencies: names.describe('The keys that it depends on, the nearest first'),

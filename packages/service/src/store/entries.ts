@@ -40,3 +40,13 @@ export async function readEntries(sql: Sql, environment: string, after: number):
     heads: rows.filter(({ key }) => key !== null).map(toHead),
   };
 }
+
+/** Reads the layers that some entries have, at every scope. */
+export async function readLayersOf(sql: Sql, environment: string, keys: readonly string[]): Promise<readonly Head[]> {
+  const rows = await sql.query<HeadRow>(
+    `SELECT ${headColumns} FROM configuration_settings AS s
+    WHERE s.environment = $1 AND s.key = ANY ($2::text[]) AND s.value IS NOT NULL`,
+    [environment, [...keys]],
+  );
+  return rows.map(toHead);
+}

@@ -12,9 +12,13 @@ export interface UserGroup {
   readonly users: number;
 }
 
-/** A layer of a user, with what the user inherits from. */
-export interface UserLayer extends Omit<UserGroup, 'users'> {
+/** A user, with what he inherits from. */
+export interface Member extends Omit<UserGroup, 'users'> {
   readonly userId: string;
+}
+
+/** A layer of a user. */
+export interface UserLayer extends Member {
   readonly key: string;
   /** The layer's JSON text. */
   readonly text: string;
@@ -91,7 +95,7 @@ interface UserRow extends Row {
   readonly org: string | null;
 }
 
-const toUser = ({ scope_id, team, org }: UserRow): Omit<UserLayer, 'key' | 'text'> => ({
+const toUser = ({ scope_id, team, org }: UserRow): Member => ({
   userId: scope_id,
   team: team ?? undefined,
   org: org ?? undefined,
@@ -101,11 +105,7 @@ const inheritance = `CASE WHEN p.parent_scope = 'team' THEN p.parent_id END AS t
   CASE WHEN p.parent_scope = 'org' THEN p.parent_id WHEN p.parent_scope = 'team' THEN coalesce((${orgOfTeam}), (${orgOfUser})) END AS org`;
 
 /** What some registered users inherit from; those who are not registered are left out. */
-export async function readUsers(
-  sql: Sql,
-  environment: string,
-  ids: readonly string[],
-): Promise<Omit<UserLayer, 'key' | 'text'>[]> {
+export async function readUsers(sql: Sql, environment: string, ids: readonly string[]): Promise<Member[]> {
   const rows = await sql.query<UserRow>(
     `SELECT r.scope_id, ${inheritance} FROM configuration_scopes AS r
     LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = r.scope_id
@@ -117,32 +117,84 @@ export async function readUsers(
   return rows.map(toUser);
 }
 
+/** Which users are looked at, and what is known of the teams among their parents. */
+export interface Population {
+  readonly parents: Parents;
+  /** The orgs of teams that have one. */
+  readonly orgOf: ReadonlyMap<string, string | undefined>;
+  /** The teams that have no org: a user's own org counts there. */
+  readonly alone: readonly string[];
+}
+
+interface MemberRow extends Row {
+  readonly scope_id: string;
+  readonly parent_scope: 'org' | 'team' | null;
+  readonly parent_id: string | null;
+  readonly own_org: string | null;
+}
+
+/** What a user inherits from, without a look at the registry for each: the orgs of teams are known. */
+function toMember({ scope_id, parent_scope, parent_id, own_org }: MemberRow, { orgOf }: Population): Member {
+  const parent = parent_id ?? undefined;
+  if (parent_scope !== 'team' || parent === undefined) return { userId: scope_id, team: undefined, org: parent };
+  return { userId: scope_id, team: parent, org: orgOf.get(parent) ?? own_org ?? undefined };
+}
+
+/** The columns of a link `p` that `toMember` reads; the parameter `$n` holds the teams without an org. */
+const memberColumns = (n: number): string => `p.parent_scope, p.parent_id,
+  CASE WHEN p.parent_scope = 'team' AND p.parent_id = ANY ($${String(n)}::text[]) THEN (${orgOfUser}) END AS own_org`;
+
+/** Reads one page of registered users, by id, after `after`. */
+export async function readMembers(
+  sql: Sql,
+  environment: string,
+  population: Population,
+  after: string | undefined,
+  limit: number,
+): Promise<Member[]> {
+  const { parents, alone } = population;
+  const rows = await sql.query<MemberRow>(
+    parents === undefined
+      ? `SELECT r.scope_id, ${memberColumns(4)} FROM configuration_scopes AS r
+        LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = r.scope_id
+        WHERE r.environment = $1 AND r.scope = 'user' AND r.scope_id > $2 AND r.removed_revision IS NULL
+        ORDER BY r.scope_id LIMIT $3::int`
+      : `SELECT p.scope_id, ${memberColumns(4)} FROM configuration_scope_parents AS p
+        WHERE ${ofUsers} AND p.scope_id > $2 ${within(parents, 5)} ORDER BY p.scope_id LIMIT $3::int`,
+    [environment, after ?? '', limit, [...alone], ...idsOf(parents)],
+    undefined,
+    patience,
+  );
+  return rows.map((row) => toMember(row, population));
+}
+
 /** Reads one page of the layers that registered users have of some keys, by user and key, after `after`. */
 export async function readUserLayers(
   sql: Sql,
   environment: string,
   keys: readonly string[],
-  parents: Parents,
+  population: Population,
   after: Pick<UserLayer, 'userId' | 'key'> | undefined,
   limit: number,
 ): Promise<UserLayer[]> {
+  const { parents, alone } = population;
   const isRegistered =
     parents === undefined
       ? `(p.scope_id IS NOT NULL OR EXISTS (
           SELECT FROM configuration_scopes AS r
           WHERE r.environment = $1 AND r.scope = 'user' AND r.scope_id = s.scope_id AND r.removed_revision IS NULL))`
       : 'p.scope_id IS NOT NULL';
-  const rows = await sql.query<UserRow & { readonly key: string; readonly text: string }>(
-    `SELECT s.scope_id, s.key, s.value::text AS text, ${inheritance} FROM configuration_settings AS s
+  const rows = await sql.query<MemberRow & { readonly key: string; readonly text: string }>(
+    `SELECT s.scope_id, s.key, s.value::text AS text, ${memberColumns(6)} FROM configuration_settings AS s
     LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = s.scope_id
     WHERE s.environment = $1 AND s.key = ANY ($2::text[]) AND s.scope = 'user' AND s.value IS NOT NULL
-      AND (s.scope_id, s.key) > ($3, $4) AND ${isRegistered} ${within(parents, 6)}
+      AND (s.scope_id, s.key) > ($3, $4) AND ${isRegistered} ${within(parents, 7)}
     ORDER BY s.scope_id, s.key LIMIT $5::int`,
-    [environment, [...keys], after?.userId ?? '', after?.key ?? '', limit, ...idsOf(parents)],
+    [environment, [...keys], after?.userId ?? '', after?.key ?? '', limit, [...alone], ...idsOf(parents)],
     undefined,
     patience,
   );
-  return rows.map((row) => ({ ...toUser(row), key: row.key, text: row.text }));
+  return rows.map((row) => ({ ...toMember(row, population), key: row.key, text: row.text }));
 }
 
 /** The registered orgs: all, or those of some ids. */
