@@ -50,7 +50,7 @@ const parts = {
 const waited = new Map<string, number>();
 
 const partOf = (text: string): string =>
-  text.includes('WITH alone') || text.includes('SELECT count(*) AS users')
+  text.includes('WITH grouped') || text.includes('SELECT count(*) AS users')
     ? parts.counting
     : text.includes("s.scope = 'user' AND s.value IS NOT NULL")
       ? parts.layers

@@ -68,13 +68,16 @@ export async function measureFlags(
   const [before, after] = [new Side(flags, heads, [], now), new Side(flags, heads, changed, now)];
   const groups = new Map<string, Look>();
   const users = new Map<string, Look>();
+  const places = new Places(below, before, after);
   const look = (member: Member, into: Look): void => {
-    const chain: ScopeRef[] = [...chainOf(member), { scope: 'user', scopeId: member.userId }];
-    if (below.contains(chain)) compare(flags, member, before.viewAlong(chain), after.viewAlong(chain), into);
+    const place = places.of(member);
+    if (place !== undefined) compare(flags, member, place, into);
   };
   for (const single of below.singles) look(single, lookOf(users, single.userId));
-  for await (const member of membersOf(sql, environment, below)) {
-    if (!users.has(member.userId)) look(member, lookOf(groups, groupName(member)));
+  for await (const page of membersOf(sql, environment, below)) {
+    for (const member of page) {
+      if (!users.has(member.userId)) look(member, lookOf(groups, groupName(member)));
+    }
   }
   return { flags, groups, users };
 }
@@ -99,12 +102,12 @@ export function toFlagImpacts(
 }
 
 /** Every user below, in pages; where only users change, there are none besides those who are looked at one by one. */
-async function* membersOf(sql: Sql, environment: string, below: Below): AsyncGenerator<Member> {
+async function* membersOf(sql: Sql, environment: string, below: Below): AsyncGenerator<readonly Member[]> {
   if (below.users.length === 0) return;
   let last: Member | undefined;
   for (;;) {
     const page = await readMembers(sql, environment, below, last?.userId, pageSize);
-    yield* page;
+    yield page;
     last = page.at(-1);
     if (page.length < pageSize) return;
   }
@@ -166,6 +169,11 @@ class Side {
     for (const head of changed) this.#layers.note({ ...head, revision: Number.MAX_SAFE_INTEGER });
   }
 
+  /** Whether any of the flags concerned, or what they refer to, has a layer at a scope. */
+  hasLayersAt(scope: ScopeRef): boolean {
+    return this.#layers.isUsed(scope.scope) && this.#layers.hasLayersAt(scope);
+  }
+
   /** The flags along a chain. Chains that the same layers are on have the same ones. */
   viewAlong(chain: readonly ScopeRef[]): View {
     const used = this.#layers.usedOn(chain);
@@ -193,9 +201,49 @@ class Side {
   }
 }
 
+/** Where users are evaluated for: the flags there, before and after. */
+interface FlagPlace {
+  readonly before: View;
+  readonly after: View;
+}
+
+/** The places of users. All of a group who have no layer of their own are at one place. */
+class Places {
+  static readonly #limit = 10_000;
+  readonly #below: Below;
+  readonly #before: Side;
+  readonly #after: Side;
+  readonly #ofGroups = new Map<string, FlagPlace | undefined>();
+
+  constructor(below: Below, before: Side, after: Side) {
+    this.#below = below;
+    this.#before = before;
+    this.#after = after;
+  }
+
+  /** The place of a user; undefined where he is not below what changes. */
+  of(member: Member): FlagPlace | undefined {
+    const user: ScopeRef = { scope: 'user', scopeId: member.userId };
+    const isAlone = this.#before.hasLayersAt(user) || this.#after.hasLayersAt(user) || this.#below.contains([user]);
+    if (isAlone) return this.#along([...chainOf(member), user]);
+    const name = groupName(member);
+    if (this.#ofGroups.has(name)) return this.#ofGroups.get(name);
+    if (this.#ofGroups.size >= Places.#limit) this.#ofGroups.clear();
+    const place = this.#along(chainOf(member));
+    this.#ofGroups.set(name, place);
+    return place;
+  }
+
+  #along(chain: readonly ScopeRef[]): FlagPlace | undefined {
+    if (!this.#below.contains(chain)) return undefined;
+    return { before: this.#before.viewAlong(chain), after: this.#after.viewAlong(chain) };
+  }
+}
+
 /** Evaluates the flags for a user before and after, and notes what differs. */
-function compare(flags: readonly string[], member: Member, before: View, after: View, into: Look): void {
-  for (const { unjudged } of [before, after]) if (unjudged.size > 0) into.unjudged.add(unjudged);
+function compare(flags: readonly string[], member: Member, { before, after }: FlagPlace, into: Look): void {
+  if (before.unjudged.size > 0) into.unjudged.add(before.unjudged);
+  if (after.unjudged.size > 0) into.unjudged.add(after.unjudged);
   const context: FlagContext = { userId: member.userId, teamId: member.team, organizationId: member.org };
   for (const name of flags) {
     const [is, would] = [evaluate(before, name, context), evaluate(after, name, context)];

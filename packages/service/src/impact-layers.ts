@@ -10,6 +10,11 @@ export interface LayerPair {
   readonly after: JsonValue | undefined;
 }
 
+/** Whether the effective value of a key changes below some layers, by the number of the layer that is there. */
+type Answers = Map<number, boolean>;
+/** The number of no layer. */
+const none = 0;
+
 /**
  * The layers of the keys that change. Effective values are made once for each different row of layers, however many scopes have it, so that
  * layers which many scopes have alike cost no more than one.
@@ -20,7 +25,7 @@ export class ComparedLayers {
   readonly #stored = new Map<string, LayerPair>();
   readonly #changed: ReadonlySet<string>;
   readonly #texts = new Map<string, LayerPair>();
-  readonly #answers = new Map<string, boolean>();
+  readonly #answers = new Map<string, Answers>();
   #pairs = 0;
 
   /** @param changed the addresses that change, which both views hold with all that is above them. */
@@ -70,21 +75,32 @@ export class ComparedLayers {
    * @param own layers below the chain, by key.
    */
   differ(chain: readonly ScopeRef[], own?: ReadonlyMap<string, LayerPair>): boolean {
-    return this.#keys.some((key) => this.#differs(key, chain, own?.get(key)));
+    return this.along(chain)(own);
   }
 
-  #differs(key: string, chain: readonly ScopeRef[], own: LayerPair | undefined): boolean {
-    const pairs: LayerPair[] = [];
-    for (const { scope, scopeId } of chain) {
-      const pair = this.#stored.get(addressName({ key, scope, scopeId }));
-      if (pair !== undefined) pairs.push(pair);
-    }
-    if (own !== undefined) pairs.push(own);
+  /** The same as a function of the layers below, for a chain that many have. */
+  along(chain: readonly ScopeRef[]): (own?: ReadonlyMap<string, LayerPair>) => boolean {
+    const rows = this.#keys.map((key) => {
+      const pairs = chain.flatMap(({ scope, scopeId }) => this.#stored.get(addressName({ key, scope, scopeId })) ?? []);
+      return { key, pairs, answers: this.#answersOf(key, pairs) };
+    });
+    return (own) => rows.some(({ key, pairs, answers }) => this.#differs(key, pairs, answers, own?.get(key)));
+  }
+
+  #answersOf(key: string, pairs: readonly LayerPair[]): Answers {
     const name = `${key} ${pairs.map(({ number }) => number).join(' ')}`;
-    let answer = this.#answers.get(name);
+    let answers = this.#answers.get(name);
+    if (answers === undefined) this.#answers.set(name, (answers = new Map<number, boolean>()));
+    return answers;
+  }
+
+  #differs(key: string, above: readonly LayerPair[], answers: Answers, own: LayerPair | undefined): boolean {
+    const number = own?.number ?? none;
+    let answer = answers.get(number);
     if (answer === undefined) {
+      const pairs = own === undefined ? above : [...above, own];
       answer = !sameJson(this.#effective(key, pairs, 'before'), this.#effective(key, pairs, 'after'));
-      this.#answers.set(name, answer);
+      answers.set(number, answer);
     }
     return answer;
   }

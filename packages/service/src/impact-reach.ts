@@ -122,8 +122,8 @@ export async function measureReach(
     if (contains(chain)) scopes.push(look(layers, chain, own.get(single.userId)));
   }
   const isSingle = new Set(singles.map(({ userId }) => userId));
-  for await (const user of layeredUsers(sql, environment, keys, below, layers)) {
-    if (!isSingle.has(user.userId)) groups.addLayered(user);
+  for await (const page of layeredUsers(sql, environment, keys, below, layers)) {
+    for (const user of page) if (!isSingle.has(user.userId)) groups.addLayered(user);
   }
   return { groups: groups.reached(), scopes };
 }
@@ -174,27 +174,32 @@ async function* layeredUsers(
   keys: readonly string[],
   population: Population,
   layers: ComparedLayers,
-): AsyncGenerator<LayeredUser> {
+): AsyncGenerator<readonly LayeredUser[]> {
   let last: UserLayer | undefined;
   let user: (Omit<LayeredUser, 'own'> & { readonly own: Map<string, LayerPair> }) | undefined;
   for (;;) {
     const page = await readUserLayers(sql, environment, keys, population, last, pageSize);
-    for (const { key, text, ...row } of page) {
-      if (user?.userId !== row.userId) {
-        if (user !== undefined) yield user;
-        user = { ...row, own: new Map() };
+    const whole: LayeredUser[] = [];
+    for (const { userId, team, org, key, text } of page) {
+      if (user?.userId !== userId) {
+        // The last user of a page may have more layers on the next one.
+        if (user !== undefined) whole.push(user);
+        user = { userId, team, org, own: new Map<string, LayerPair>() };
       }
       user.own.set(key, layers.read(text));
     }
+    yield whole;
     last = page.at(-1);
     if (page.length < pageSize) break;
   }
-  if (user !== undefined) yield user;
+  if (user !== undefined) yield [user];
 }
 
 interface Group extends UserGroup {
   readonly chain: readonly ScopeRef[];
   readonly isAffected: boolean;
+  /** Whether the value of somebody of the group changes who has these layers. */
+  readonly differs: (own: ReadonlyMap<string, LayerPair>) => boolean;
   users: number;
   layered: number;
   affected: number;
@@ -207,20 +212,20 @@ export const groupName = ({ org, team }: Pick<UserGroup, 'org' | 'team'>): strin
 
 /** The groups below a change, filled user by user with those who have layers of their own. */
 class Groups {
-  readonly #layers: ComparedLayers;
   readonly #orgOf: ReadonlyMap<string, string | undefined>;
   readonly #groups = new Map<string, Group>();
 
   constructor(layers: ComparedLayers, { orgOf, users, contains }: Below) {
-    this.#layers = layers;
     this.#orgOf = orgOf;
     for (const group of users) {
       const chain = chainOf(group);
       if (!contains(chain)) continue;
+      const differs = layers.along(chain);
       this.#groups.set(groupName(group), {
         ...group,
         chain,
-        isAffected: layers.differ(chain),
+        isAffected: differs(),
+        differs,
         layered: 0,
         affected: 0,
         shielded: 0,
@@ -235,11 +240,11 @@ class Groups {
     if (group !== undefined) group.users -= 1;
   }
 
-  addLayered({ userId, own, ...user }: LayeredUser): void {
-    const group = this.#groups.get(groupName(user));
+  addLayered({ userId, own, team, org }: LayeredUser): void {
+    const group = this.#groups.get(groupName({ team, org }));
     if (group === undefined) return;
     group.layered += 1;
-    if (this.#layers.differ(group.chain, own)) {
+    if (group.differs(own)) {
       group.affected += 1;
       if (group.examples.affected.length < examples) group.examples.affected.push(userId);
     } else if (group.isAffected) {

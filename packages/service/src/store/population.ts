@@ -134,15 +134,20 @@ interface MemberRow extends Row {
 }
 
 /** What a user inherits from, without a look at the registry for each: the orgs of teams are known. */
-function toMember({ scope_id, parent_scope, parent_id, own_org }: MemberRow, { orgOf }: Population): Member {
+function parentsOf(
+  { parent_scope, parent_id, own_org }: MemberRow,
+  { orgOf }: Population,
+): Pick<Member, 'team' | 'org'> {
   const parent = parent_id ?? undefined;
-  if (parent_scope !== 'team' || parent === undefined) return { userId: scope_id, team: undefined, org: parent };
-  return { userId: scope_id, team: parent, org: orgOf.get(parent) ?? own_org ?? undefined };
+  if (parent_scope !== 'team' || parent === undefined) return { team: undefined, org: parent };
+  return { team: parent, org: orgOf.get(parent) ?? own_org ?? undefined };
 }
 
-/** The columns of a link `p` that `toMember` reads; the parameter `$n` holds the teams without an org. */
+/** The columns of a link `p` that `parentsOf` reads; the parameter `$n` holds the teams without an org. */
 const memberColumns = (n: number): string => `p.parent_scope, p.parent_id,
   CASE WHEN p.parent_scope = 'team' AND p.parent_id = ANY ($${String(n)}::text[]) THEN (${orgOfUser}) END AS own_org`;
+
+// Links are bounded like what they are joined to: else each page would begin at the first of all links.
 
 /** Reads one page of registered users, by id, after `after`. */
 export async function readMembers(
@@ -156,7 +161,7 @@ export async function readMembers(
   const rows = await sql.query<MemberRow>(
     parents === undefined
       ? `SELECT r.scope_id, ${memberColumns(4)} FROM configuration_scopes AS r
-        LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = r.scope_id
+        LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = r.scope_id AND p.scope_id > $2
         WHERE r.environment = $1 AND r.scope = 'user' AND r.scope_id > $2 AND r.removed_revision IS NULL
         ORDER BY r.scope_id LIMIT $3::int`
       : `SELECT p.scope_id, ${memberColumns(4)} FROM configuration_scope_parents AS p
@@ -165,7 +170,10 @@ export async function readMembers(
     undefined,
     patience,
   );
-  return rows.map((row) => toMember(row, population));
+  return rows.map((row) => {
+    const { team, org } = parentsOf(row, population);
+    return { userId: row.scope_id, team, org };
+  });
 }
 
 /** Reads one page of the layers that registered users have of some keys, by user and key, after `after`. */
@@ -186,7 +194,7 @@ export async function readUserLayers(
       : 'p.scope_id IS NOT NULL';
   const rows = await sql.query<MemberRow & { readonly key: string; readonly text: string }>(
     `SELECT s.scope_id, s.key, s.value::text AS text, ${memberColumns(6)} FROM configuration_settings AS s
-    LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = s.scope_id
+    LEFT JOIN configuration_scope_parents AS p ON ${ofUsers} AND p.scope_id = s.scope_id AND p.scope_id >= $3
     WHERE s.environment = $1 AND s.key = ANY ($2::text[]) AND s.scope = 'user' AND s.value IS NOT NULL
       AND (s.scope_id, s.key) > ($3, $4) AND ${isRegistered} ${within(parents, 7)}
     ORDER BY s.scope_id, s.key LIMIT $5::int`,
@@ -194,7 +202,10 @@ export async function readUserLayers(
     undefined,
     patience,
   );
-  return rows.map((row) => ({ ...toMember(row, population), key: row.key, text: row.text }));
+  return rows.map((row) => {
+    const { team, org } = parentsOf(row, population);
+    return { userId: row.scope_id, team, org, key: row.key, text: row.text };
+  });
 }
 
 /** The registered orgs: all, or those of some ids. */
