@@ -4,14 +4,15 @@ import { expect, it, vi } from 'vitest';
 import { describeDatabases } from '../../../../test/databases.ts';
 import { expectRefusal } from '../../../../test/expectations.ts';
 import { interceptDatabase } from '../../../../test/intercepted-database.ts';
+import { inTier } from '../../../../test/kill/tier.ts';
 import { servicesOn } from '../../../../test/services.ts';
+import { createConfigurationService } from '../create.ts';
 import { newKey } from '../secrets/key-ring.ts';
 import type { Database, Row } from '../db/database.ts';
 
 const global = { scope: 'global' } as const;
 const encryptionKey = newKey();
 const soon = { timeout: 15_000, interval: 20 };
-const isSoak = process.env['STRATA_TIER'] === 'soak';
 
 /** The ids of the rows in the order of their seals, and how many rows there are. */
 async function sealsOf(
@@ -73,40 +74,47 @@ describeDatabases('sealing', (engine) => {
     expect((await sealsOf(database)).ids).toHaveLength(2);
   });
 
-  it('leaves one chain, wherever a sealer is ended', { timeout: isSoak ? 900_000 : 60_000 }, async () => {
-    const { database, service } = await services.open({ encryptionKey });
-    const died = new Error('the sealer died');
-    let left = Infinity;
-    const dying = interceptDatabase(database, async ({ isInTransaction }, run) => {
-      if (!isInTransaction) return run();
-      left -= 1;
-      // Before the statement, or after it.
-      if (left === 0) throw died;
-      const rows = await run();
-      if (left === 0.5) throw died;
-      return rows;
-    });
-    const sealer = services.on(dying, { encryptionKey });
-    const runs = isSoak ? 1000 : 60;
-    let deaths = 0;
-    for (let run = 0; run < runs; run += 1) {
-      if (run % 3 === 0) await service.set('k', run, global, 'ann');
-      left = 1 + Math.floor(Math.random() * 16) / 2;
-      try {
-        await sealer.createAuditCheckpoint();
-      } catch (error) {
-        if (isConfigurationError(error) || error !== died) throw error;
-        deaths += 1;
+  it(
+    'leaves one chain, wherever a sealer is ended',
+    { timeout: inTier({ quick: 60_000, ci: 60_000, soak: 1_800_000 }) },
+    async () => {
+      const { database, service } = await services.open({ encryptionKey });
+      const died = new Error('the sealer died');
+      let left = Infinity;
+      const dying = interceptDatabase(database, async ({ isInTransaction }, run) => {
+        if (!isInTransaction) return run();
+        left -= 1;
+        // Before the statement, or after it.
+        if (left === 0) throw died;
+        const rows = await run();
+        if (left === 0.5) throw died;
+        return rows;
+      });
+      const runs = inTier({ quick: 60, ci: 60, soak: 1000 });
+      let deaths = 0;
+      for (let run = 0; run < runs; run += 1) {
+        if (run % 3 === 0) await service.set('k', run, global, 'ann');
+        // Each is a sealer of its own, which finds what the ones before have left.
+        const sealer = createConfigurationService(dying, { encryptionKey });
+        left = 1 + Math.floor(Math.random() * 16) / 2;
+        try {
+          await sealer.createAuditCheckpoint();
+        } catch (error) {
+          if (isConfigurationError(error) || error !== died) throw error;
+          deaths += 1;
+        } finally {
+          left = Infinity;
+          await sealer.close();
+        }
       }
-    }
-    left = Infinity;
-    await service.createAuditCheckpoint();
-    expect(deaths).toBeGreaterThan(runs / 10);
-    const { ids, numbers, rows } = await sealsOf(database);
-    expect(numbers).toEqual(upTo(rows));
-    expect(new Set(ids).size).toBe(rows);
-    expect(await service.verifyAudit()).toMatchObject({ ok: true, waiting: 0 });
-  });
+      await service.createAuditCheckpoint();
+      expect(deaths).toBeGreaterThan(runs / 10);
+      const { ids, numbers, rows } = await sealsOf(database);
+      expect(numbers).toEqual(upTo(rows));
+      expect(new Set(ids).size).toBe(rows);
+      expect(await service.verifyAudit()).toMatchObject({ ok: true, waiting: 0 });
+    },
+  );
 
   it('vouches for no row that no process with the key wrote, once it has begun', async () => {
     const { database, service } = await services.open({ encryptionKey });

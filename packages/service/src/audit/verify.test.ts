@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { describeDatabases } from '../../../../test/databases.ts';
 import { expectRefusal } from '../../../../test/expectations.ts';
+import { inTier } from '../../../../test/kill/tier.ts';
 import { servicesOn } from '../../../../test/services.ts';
 import type { Database } from '../db/database.ts';
 import { DataKeys } from '../secrets/data-keys.ts';
@@ -15,8 +16,7 @@ import { verifyIn } from './verify.ts';
 
 const global = { scope: 'global' } as const;
 const encryptionKey = newKey();
-const isSoak = process.env['STRATA_TIER'] === 'soak';
-const patient = { timeout: isSoak ? 900_000 : 60_000 };
+const patient = { timeout: inTier({ quick: 60_000, ci: 60_000, soak: 1_800_000 }) };
 const org = { scope: 'org', scopeId: 'o' } as const;
 
 /** The key of a store that is tested, whose secret is that of the database in memory or of the option. */
@@ -283,7 +283,7 @@ describeDatabases('the proof of the audit log', (engine) => {
         const newest = Math.max(0, ...names);
         expect(named === 'newest' ? newest > 12 : names.includes(named), JSON.stringify(findings)).toBe(true);
       }),
-      { numRuns: isSoak ? 1000 : 40 },
+      { numRuns: inTier({ quick: 40, ci: 40, soak: 1000 }) },
     );
   });
 
