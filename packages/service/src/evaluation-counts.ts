@@ -4,6 +4,8 @@ import type { EvaluationCount } from './store/evaluations.ts';
 
 /** How many results are counted one by one before they are taken together by flag and variant. */
 const maxResults = 1000;
+/** How many evaluations are noted before they are counted. */
+const maxNoted = 4096;
 /** How many flags and variants, each for each service, are counted one by one between two flushes. */
 const maxVariants = 10_000;
 
@@ -16,13 +18,16 @@ export interface CountedEvaluations {
 
 /**
  * Counts evaluations. The engine hands out one frozen result for each way in which a flag can come out, again and again: what is counted is
- * how often it did, so that an evaluation costs one look-up.
+ * how often it did. An evaluation is noted at once and looked up with many others, which costs the processor less than one by one.
  */
 export class EvaluationCounts {
   readonly #results = new Map<string, Map<FlagEvaluation, { times: number }>>();
   readonly #variants = new Map<string, EvaluationCount>();
   readonly #uncounted = new Map<string, number>();
   readonly #own = new Map<FlagEvaluation, { times: number }>();
+  /** Filled anew from the beginning each time; what lies beyond `#notes` was counted. */
+  readonly #noted: FlagEvaluation[] = [];
+  #notes = 0;
 
   /** @param service who evaluates, where nobody else is named. */
   constructor(service: string) {
@@ -31,9 +36,19 @@ export class EvaluationCounts {
 
   /** Counts an evaluation by the service itself. */
   add(evaluation: FlagEvaluation): void {
-    const count = this.#own.get(evaluation);
-    if (count === undefined) this.#begin(this.#own, evaluation);
-    else count.times += 1;
+    this.#noted[this.#notes] = evaluation;
+    this.#notes += 1;
+    if (this.#notes === maxNoted) this.#countNoted();
+  }
+
+  #countNoted(): void {
+    const noted = this.#noted.slice(0, this.#notes);
+    this.#notes = 0;
+    for (const evaluation of noted) {
+      const count = this.#own.get(evaluation);
+      if (count === undefined) this.#begin(this.#own, evaluation);
+      else count.times += 1;
+    }
   }
 
   /** Counts an evaluation for another service. */
@@ -75,6 +90,7 @@ export class EvaluationCounts {
 
   /** Hands out all that was counted, and begins anew. */
   take(): CountedEvaluations {
+    this.#countNoted();
     this.#fold();
     const taken = { evaluations: [...this.#variants.values()], uncounted: new Map(this.#uncounted) };
     this.#variants.clear();

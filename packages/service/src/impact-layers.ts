@@ -105,11 +105,12 @@ export class ComparedLayers {
     return answer;
   }
 
-  #effective(key: string, pairs: readonly LayerPair[], when: 'before' | 'after'): JsonValue | undefined {
+  /** What a read answers: null where there is nothing. */
+  #effective(key: string, pairs: readonly LayerPair[], when: 'before' | 'after'): JsonValue {
     const rule = this.#before.rules.byKey.get(key);
     const layers = pairs.map((pair) => pair[when]).filter((value) => value !== undefined);
     const merged = mergeLayers(layers, rule?.definition.merge ?? 'deep');
-    return merged === undefined || rule === undefined ? merged : rule.validator.withDefaults(merged);
+    return merged === undefined || rule === undefined ? (merged ?? null) : rule.validator.withDefaults(merged);
   }
 
   #pair(before: JsonValue | undefined, after: JsonValue | undefined): LayerPair {

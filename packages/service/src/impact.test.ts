@@ -83,6 +83,11 @@ describeDatabases('an analysis of impact', (engine) => {
     });
   });
 
+  it('takes null for nothing, as a read does', async () => {
+    expect(await service.analyzeImpact('k', null)).toMatchObject({ changed: true, affectedUsers: 0, shieldedUsers: 7 });
+    expect(await service.analyzeImpact('k', 0)).toMatchObject({ affectedUsers: 7 });
+  });
+
   it('tells everything that would block a change, and refuses nothing', async () => {
     await service.registerSchema('span', { type: 'object', properties: { min: { type: 'number' }, max: { type: 'number' } }, required: ['min'] }, { allowedScopes: ['global', 'org'] }); // prettier-ignore
     await service.set('span', { min: 1, max: 5 }, global, 'ann');

@@ -58,6 +58,20 @@ describeDatabases('sealing', (engine) => {
     expect(await service.verifyAudit()).toMatchObject({ ok: true, sealed: 100, waiting: 0 });
   });
 
+  it('goes through more rows than it takes at once', { timeout: 60_000 }, async () => {
+    const { database, service } = await services.open({ encryptionKey });
+    for (let commit = 0; commit < 3; commit += 1) {
+      const changes = upTo(900).map((n) => ({ key: `k${String(n)}`, ...global, value: commit }));
+      await service.commit(changes, 'ann');
+    }
+    const { number } = await service.createAuditCheckpoint();
+    const { ids, numbers, rows } = await sealsOf(database);
+    expect([number, rows]).toEqual([2700, 2700]);
+    expect(numbers).toEqual(upTo(2700));
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    expect(await service.verifyAudit()).toMatchObject({ ok: true, sealed: 2700, waiting: 0 });
+  });
+
   it('is done by the process itself, without being asked, and at its end', async () => {
     const made: AuditCheckpoint[] = [];
     const { database, service } = await services.open({

@@ -45,25 +45,30 @@ export interface ChainEnd {
  */
 export async function sealWaiting({ db, environment, audit }: Context, waits: boolean): Promise<number> {
   const key = await audit.keys.require();
+  // Each run looks at all that waits, from the first on. What becomes visible behind a page that was sealed is left to the next run.
+  let after = 0;
   for (let sealed = 0; ;) {
     const page = await db.transaction(async (sql) => {
       if (!(await takeSealing(sql, environment, waits))) return undefined;
-      return sealPage(sql, environment, key);
+      return sealPage(sql, environment, key, after);
     });
     if (page === undefined) return sealed;
     sealed += page.sealed;
     if (page.looked < pageSize) return sealed;
+    after = page.last;
   }
 }
 
 interface Page {
   readonly sealed: number;
   readonly looked: number;
+  /** The highest id that was looked at. */
+  readonly last: number;
 }
 
-async function sealPage(sql: Sql, environment: string, key: AuditKey): Promise<Page> {
-  const waiting = await readUnsealed(sql, environment, pageSize);
-  if (waiting.length === 0) return { sealed: 0, looked: 0 };
+async function sealPage(sql: Sql, environment: string, key: AuditKey, after: number): Promise<Page> {
+  const waiting = await readUnsealed(sql, environment, after, pageSize);
+  if (waiting.length === 0) return { sealed: 0, looked: 0, last: after };
   const end = await chainEnd(sql, environment, key);
   const seals: AuditSeal[] = [];
   const refused: { readonly auditId: number; readonly why: string }[] = [];
@@ -82,7 +87,7 @@ async function sealPage(sql: Sql, environment: string, key: AuditKey): Promise<P
   }
   if (refused.length > 0) await refuseSeals(sql, environment, refused);
   if (seals.length > 0) await storeSeals(sql, environment, seals);
-  return { sealed: seals.length, looked: waiting.length };
+  return { sealed: seals.length, looked: waiting.length, last: waiting.at(-1)?.auditId ?? after };
 }
 
 /**

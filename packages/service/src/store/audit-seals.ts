@@ -103,20 +103,21 @@ export async function readLastSeal(sql: Sql, environment: string): Promise<Audit
   return rows.map(toSeal)[0];
 }
 
-/** Rows that wait for their seal; those that are gone from the log without their row. */
+/** Rows that wait for their seal and have a higher id; those that are gone from the log without their row. */
 export async function readUnsealed(
   sql: Sql,
   environment: string,
+  after: number,
   limit: number,
 ): Promise<{ readonly auditId: number; readonly row: StoredAuditRow | undefined }[]> {
+  // Not a prepared statement: one that was planned when there were few seals would go through all of them later on.
   const rows = await sql.query<LogRow & { readonly audit_id: number }>(
     `SELECT q.audit_id, ${rowColumns} FROM configuration_audit_unsealed AS q
     LEFT JOIN configuration_audit_log AS l ON l.id = q.audit_id AND l.environment = q.environment
-    WHERE q.environment = $1 AND q.refused IS NULL
+    WHERE q.environment = $1 AND q.refused IS NULL AND q.audit_id > $2::bigint
       AND NOT EXISTS (SELECT FROM configuration_audit_seals AS s WHERE s.audit_id = q.audit_id)
-    ORDER BY q.audit_id LIMIT $2::int`,
-    [environment, limit],
-    'strata_unsealed',
+    ORDER BY q.audit_id LIMIT $3::int`,
+    [environment, after, limit],
   );
   return rows.map((row) => ({ auditId: row.audit_id, row: toRow(row) }));
 }
