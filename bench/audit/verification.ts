@@ -73,7 +73,7 @@ try {
     comparisons: [
       await compare('A whole log', [verify, read], [{ subject: verify.name, peer: read.name, measure: 'time' }], {
         operations: 1,
-        rounds: 3,
+        rounds: 1,
       }),
     ],
     versions: { PostgreSQL: cluster.version, pg: packageVersion('pg') },

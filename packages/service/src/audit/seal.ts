@@ -73,7 +73,8 @@ async function sealPage(sql: Sql, environment: string, key: AuditKey, after: num
   const seals: AuditSeal[] = [];
   const refused: { readonly auditId: number; readonly why: string }[] = [];
   let last: Pick<ChainEnd, 'number' | 'chain'> = end;
-  for (const { auditId, row } of waiting) {
+  for (const { auditId, row, isSealed } of waiting) {
+    if (isSealed) continue;
     const why = row === undefined ? 'the row is gone' : reasonAgainst(row, key, end.hasBegun);
     if (row === undefined || why !== undefined) {
       refused.push({ auditId, why: why ?? '' });

@@ -103,23 +103,30 @@ export async function readLastSeal(sql: Sql, environment: string): Promise<Audit
   return rows.map(toSeal)[0];
 }
 
-/** Rows that wait for their seal and have a higher id; those that are gone from the log without their row. */
-export async function readUnsealed(
-  sql: Sql,
-  environment: string,
-  after: number,
-  limit: number,
-): Promise<{ readonly auditId: number; readonly row: StoredAuditRow | undefined }[]> {
-  // Not a prepared statement: one that was planned when there were few seals would go through all of them later on.
-  const rows = await sql.query<LogRow & { readonly audit_id: number }>(
-    `SELECT q.audit_id, ${rowColumns} FROM configuration_audit_unsealed AS q
-    LEFT JOIN configuration_audit_log AS l ON l.id = q.audit_id AND l.environment = q.environment
-    WHERE q.environment = $1 AND q.refused IS NULL AND q.audit_id > $2::bigint
-      AND NOT EXISTS (SELECT FROM configuration_audit_seals AS s WHERE s.audit_id = q.audit_id)
-    ORDER BY q.audit_id LIMIT $3::int`,
+/** Something that waits for its seal. */
+export interface WaitingRow {
+  readonly auditId: number;
+  /** Absent where it is gone from the log. */
+  readonly row: StoredAuditRow | undefined;
+  /** Whether it has its seal already: somebody put it among those that wait again. */
+  readonly isSealed: boolean;
+}
+
+/**
+ * What waits for its seal and has a higher id. The page is chosen before anything is looked up for it, one by one: however many seals there are,
+ * and whatever the database believes of their number, none but those of the page are looked at.
+ */
+export async function readUnsealed(sql: Sql, environment: string, after: number, limit: number): Promise<WaitingRow[]> {
+  const rows = await sql.query<LogRow & { readonly audit_id: number; readonly seal: number | null }>(
+    `SELECT q.audit_id, (SELECT s.number FROM configuration_audit_seals AS s WHERE s.audit_id = q.audit_id) AS seal, ${rowColumns}
+    FROM (
+      SELECT w.audit_id FROM configuration_audit_unsealed AS w
+      WHERE w.environment = $1 AND w.refused IS NULL AND w.audit_id > $2::bigint ORDER BY w.audit_id LIMIT $3::int
+    ) AS q LEFT JOIN configuration_audit_log AS l ON l.id = q.audit_id AND l.environment = $1
+    ORDER BY q.audit_id`,
     [environment, after, limit],
   );
-  return rows.map((row) => ({ auditId: row.audit_id, row: toRow(row) }));
+  return rows.map((row) => ({ auditId: row.audit_id, row: toRow(row), isSealed: row.seal !== null }));
 }
 
 /** Stores seals, and takes their rows from those that wait. */
