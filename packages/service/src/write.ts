@@ -98,11 +98,8 @@ export async function set(
   const written: ValueChange[] = [];
   for (const [one, layer] of entries) {
     const address = parseWritten(one, scope);
-    written.push({
-      ...address,
-      value: await tellingNoNames(context, address.key, () => parseNewLayer(layer)),
-      expiresAt,
-    });
+    const value = tellingNoNames(context, address.key, () => parseNewLayer(layer));
+    written.push({ ...address, value: value instanceof Promise ? await value : value, expiresAt });
   }
   const [change, ...others] = written;
   if (change !== undefined && others.length === 0) return writeOne(context, actor, change, comment, options);

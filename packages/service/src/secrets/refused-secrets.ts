@@ -10,12 +10,18 @@ import {
 import type { Context } from '../context.ts';
 import { knownPart, namesIn } from './hidden-names.ts';
 
-/** Runs what refuses the value of a key, so that its refusal tells no names that only a secret has. */
-export async function tellingNoNames<T>(context: Context, key: string, run: () => T): Promise<T> {
+/**
+ * Runs what refuses the value of a key, so that its refusal tells no names that only a secret has. What is not refused takes no waiting: a write
+ * is under way once it is called.
+ */
+export function tellingNoNames<T>(context: Context, key: string, run: () => T): T | Promise<never> {
   try {
     return run();
   } catch (error) {
-    throw isConfigurationError(error) ? await withoutSecretNames(context, key, error) : error;
+    if (!isConfigurationError(error)) throw error;
+    return withoutSecretNames(context, key, error).then((told) => {
+      throw told;
+    });
   }
 }
 
