@@ -1,6 +1,6 @@
 /** Owns the file that keeps a ring of keys where none is configured: one key a line, the first encrypts, readable by its owner only. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'; // prettier-ignore
+import { chmodSync, closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { dirname } from 'node:path';
 import { ConfigurationError } from '@strata/core';
 import { newKey, parseKeyRing, type KeyRing } from './key-ring.ts';
@@ -70,7 +70,7 @@ function withFile(path: string, lines: readonly string[], place: (written: strin
   const file = openSync(written, 'wx', 0o600);
   try {
     chmodSync(written, 0o600);
-    writeSync(file, ['# Keys of Strata. Whoever has this file can read the secrets of the store; without it nobody can.', ...lines, ''].join('\n')); // prettier-ignore
+    writeFileSync(file, ['# Keys of Strata. Whoever has this file can read the secrets of the store; without it nobody can.', ...lines, ''].join('\n')); // prettier-ignore
     fsyncSync(file);
     place(written);
   } finally {
