@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigurationManagementService } from '../../packages/service/src/configuration-management-service.ts';
 import { createConfigurationService } from '../../packages/service/src/create.ts';
 import { openEmbeddedDatabase } from '../../packages/service/src/db/embedded.ts';
+import { testKey } from '../http-server.ts';
 import { quickPlace } from './quick-place.ts';
 import { inTier, loopTimeout } from './tier.ts';
 import type { TransferOptions } from './transferrer.ts';
@@ -23,7 +24,7 @@ let backup: string;
 
 async function inStore<T>(dataDir: string, work: (service: ConfigurationManagementService) => Promise<T>): Promise<T> {
   const database = await openEmbeddedDatabase({ dataDir });
-  const service = createConfigurationService(database);
+  const service = createConfigurationService(database, { encryptionKey: testKey });
   try {
     return await work(service);
   } finally {
@@ -51,7 +52,10 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** Runs the program, and kills it a moment after it has begun. @returns what it had said. */
 async function runAndKill(options: TransferOptions, steps: number): Promise<readonly string[]> {
   const program = new URL('transferrer.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--conditions=source', '--no-warnings', program, JSON.stringify(options)]);
+  const child = spawn(process.execPath, ['--conditions=source', '--no-warnings', program, JSON.stringify(options)], {
+    // A store that is restored needs the key of the first one.
+    env: { ...process.env, CONFIG_ENCRYPTION_KEY: testKey },
+  });
   const closed = once(child, 'close');
   let said = '';
   let errors = '';
