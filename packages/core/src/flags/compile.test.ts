@@ -40,7 +40,7 @@ describe('compiled flags', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 2_000 },
     );
     // The flags were not all alike.
     for (const reason of ['STATIC', 'TARGETING_MATCH', 'SPLIT', 'DEFAULT', 'DISABLED']) expect(seen.get(reason)).toBeGreaterThan(0); // prettier-ignore
