@@ -28,7 +28,7 @@ import { filterPermitted } from './visibility.ts';
 import { tellingNoNames } from './secrets/refused-secrets.ts';
 
 /** Values that are stored: at a scope, now or at a past time. */
-export interface StoredSide extends ScopeInput, Omit<ExportOptions, 'deleted'> {
+export interface StoredSide extends ScopeInput, Omit<ExportOptions, 'deleted' | 'secrets' | 'passphrase'> {
   /** Each key's version that bears this tag, in the place of a time. */
   readonly tag?: string;
   /** Another environment of this store. Default: that of the service. */
