@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ScopeRequest } from '@strata/core';
+import { readJson, type ScopeRequest } from '@strata/core';
 import { EntryCodec, type SharedEntry } from './shared-entry.ts';
 
 const identity = { id: '11111111-1111-4111-8111-111111111111', cacheSecret: 'ab'.repeat(32) };
@@ -26,7 +26,7 @@ describe('an entry outside the process', () => {
     expect(codec.read(name, codec.write(name, entry))).toEqual(entry);
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
-        const plain = JSON.parse(JSON.stringify(value)) as SharedEntry['value'];
+        const plain = readJson(JSON.stringify(value));
         const read = codec.read(name, codec.write(name, { ...entry, value: plain }));
         expect(read).toStrictEqual({ ...entry, value: plain });
       }),
