@@ -3,7 +3,8 @@ import { canonicalJson } from './canonical.ts';
 import { refuseDocument, type DocumentFormat } from './document-text.ts';
 import { ConfigurationError, describeInput } from './errors.ts';
 import { isJsonArray, isJsonObject, propertyOf, type JsonObject, type JsonValue } from './json.ts';
-import { formatAddress, parseScope, type ScopeInput, type ScopeRef } from './scope.ts';
+import { formatAddress, formatScope, parseScope, type ScopeInput, type ScopeRef } from './scope.ts';
+import type { LongDocument } from './strict-json.ts';
 
 /** What a document of own values calls itself. */
 export const exportName = 'strata-export';
@@ -11,6 +12,9 @@ export const exportName = 'strata-export';
 export const effectiveName = 'strata-effective';
 /** The version of the form, counted up when an older reader would misread a newer document. */
 export const bundleVersion = 1;
+
+/** The name of the list of settings in a document. */
+export const settingsName = 'settings';
 
 /** What stands above the settings of a document. */
 export interface BundleHeader {
@@ -45,8 +49,8 @@ export class BundleText {
   /** @param header what stands in the document besides the settings, as far as it is known. */
   constructor(header: JsonObject, take: TakeText) {
     this.#take = take;
-    const before = namesOf(header).filter((name) => name < 'settings');
-    take(`{${before.map((name) => `${member(header, name)},`).join('')}"settings":[`);
+    const before = namesOf(header).filter((name) => name < settingsName);
+    take(`{${before.map((name) => `${member(header, name)},`).join('')}"${settingsName}":[`);
   }
 
   /** Adds one of the settings. */
@@ -57,14 +61,14 @@ export class BundleText {
 
   /** @param header all that stands in the document besides the settings and the checksum. */
   end(header: JsonObject): void {
-    const after = namesOf(header).filter((name) => name > 'settings');
+    const after = namesOf(header).filter((name) => name > settingsName);
     this.#take(`]${after.map((name) => `,${member(header, name)}`).join('')}}`);
   }
 }
 
 const namesOf = (object: JsonObject): string[] =>
   Object.keys(object)
-    .filter((name) => name !== 'settings' && name !== 'checksum')
+    .filter((name) => name !== settingsName && name !== 'checksum')
     .sort();
 const member = (object: JsonObject, name: string): string =>
   `${JSON.stringify(name)}:${canonicalJson(propertyOf(object, name) ?? null)}`;
@@ -94,7 +98,8 @@ export interface Bundle {
   readonly encryption: JsonValue | undefined;
   /** The data keys of its secrets. */
   readonly keys: readonly BundledKey[];
-  readonly settings: readonly BundledSetting[];
+  /** Its settings, read anew each time that they are gone through: a document may be larger than what one wants to hold. */
+  readonly settings: Iterable<BundledSetting>;
 }
 
 /** How a document is read. */
@@ -110,10 +115,10 @@ export interface BundleOptions {
  * Reads a document: an export, or an object of keys and values.
  * @throws ConfigurationError `malformed_document`, `document_changed`, `document_unsupported`.
  */
-export function readBundle(document: JsonObject, options: BundleOptions): Bundle {
+export function readBundle({ members: document, items: settings }: LongDocument, options: BundleOptions): Bundle {
   const name = propertyOf(document, 'format');
   if (name === effectiveName) unsupported('it holds effective values, which would be pinned where they were inherited');
-  if (name !== exportName) return plainBundle(document);
+  if (name !== exportName) return plainBundle(document, settings);
   const version = propertyOf(document, 'formatVersion');
   if (version !== bundleVersion) {
     unsupported(
@@ -122,19 +127,17 @@ export function readBundle(document: JsonObject, options: BundleOptions): Bundle
         : `its format version is ${describe(version)}, and ${String(bundleVersion)} can be read`,
     );
   }
-  const settings = propertyOf(document, 'settings');
-  if (!isJsonArray(settings)) return refuse(options, 'settings', 'it is no list');
+  if (settings === undefined) return refuse(options, settingsName, 'it is no list');
   if (options.verify) verify(document, settings, options);
+  const bundled = { [Symbol.iterator]: () => readSettings(settings, options) };
+  refuseTwice(bundled, options);
   return {
     selection: selectionOf(document, options),
     environment: textOf(propertyOf(document, 'environment')),
     throughRevision: numberOf(propertyOf(document, 'throughRevision')),
     encryption: propertyOf(document, 'encryption'),
     keys: keysOf(document, options),
-    settings: refuseTwice(
-      settings.map((setting, index) => readSetting(setting, index, options)),
-      options,
-    ),
+    settings: bundled,
   };
 }
 
@@ -152,7 +155,7 @@ const textOf = (value: JsonValue | undefined): string | undefined => (typeof val
 const numberOf = (value: JsonValue | undefined): number | undefined => (typeof value === 'number' ? value : undefined);
 
 /** @throws ConfigurationError `document_changed`. */
-function verify(document: JsonObject, settings: readonly JsonValue[], { digest }: BundleOptions): void {
+function verify(document: JsonObject, settings: Iterable<JsonValue>, { digest }: BundleOptions): void {
   const stated = propertyOf(document, 'checksum');
   const { take, end } = digest();
   const text = new BundleText(document, take);
@@ -185,12 +188,22 @@ function scopeOf(object: JsonObject, place: string, options: BundleOptions): Sco
   }
 }
 
+const placeOf = (index: number, key: string): string => `${settingsName}[${String(index)}] (${key})`;
+
+function* readSettings(settings: Iterable<JsonValue>, options: BundleOptions): Generator<BundledSetting, void> {
+  let index = 0;
+  for (const setting of settings) {
+    yield readSetting(setting, index, options);
+    index += 1;
+  }
+}
+
 function readSetting(setting: JsonValue, index: number, options: BundleOptions): BundledSetting {
-  const place = `settings[${String(index)}]`;
+  const place = `${settingsName}[${String(index)}]`;
   if (!isJsonObject(setting)) return refuse(options, place, 'it is no object');
   const key = propertyOf(setting, 'key');
   if (typeof key !== 'string') return refuse(options, place, 'its key is missing');
-  const named = `${place} (${key})`;
+  const named = placeOf(index, key);
   const isOmitted = propertyOf(setting, 'omitted') === true;
   const state = propertyOf(setting, 'deleted') === true ? 'deleted' : isOmitted ? 'left out' : undefined;
   const value = propertyOf(setting, 'value');
@@ -219,22 +232,37 @@ function keysOf(document: JsonObject, options: BundleOptions): readonly BundledK
   });
 }
 
-function refuseTwice(settings: readonly BundledSetting[], options: BundleOptions): readonly BundledSetting[] {
-  const places = new Map<string, string>();
+/** Whether each scope's settings stand together in the order of their keys, as an export has them: then none stands there twice. */
+function isInOrder(settings: Iterable<BundledSetting>): boolean {
+  const seen = new Set<string>();
+  let [scopeName, lastKey] = ['', ''];
+  for (const { key, scope } of settings) {
+    const name = formatScope(scope);
+    const isNew = name !== scopeName;
+    if (isNew ? seen.has(name) : String(key) <= lastKey) return false;
+    if (isNew) seen.add(name);
+    [scopeName, lastKey] = [name, String(key)];
+  }
+  return true;
+}
+
+function refuseTwice(settings: Iterable<BundledSetting>, options: BundleOptions): void {
+  if (isInOrder(settings)) return;
+  const places = new Map<string, number>();
   for (const { key, scope, place } of settings) {
     const name = `${String(key)}\0${scope.scope}\0${scope.scopeId}`;
     const before = places.get(name);
     if (before !== undefined) {
       const address = formatAddress({ key: String(key), ...scope });
-      refuse(options, place, `${address} stands there twice, first as ${before}`);
+      refuse(options, place, `${address} stands there twice, first as ${placeOf(before, String(key))}`);
     }
-    places.set(name, place);
+    places.set(name, places.size);
   }
-  return settings;
 }
 
-function plainBundle(document: JsonObject): Bundle {
-  const settings = Object.entries(document).map(([key, value]) => ({
+function plainBundle(document: JsonObject, items: Iterable<JsonValue> | undefined): Bundle {
+  const values = items === undefined ? document : { ...document, [settingsName]: [...items] };
+  const settings = Object.entries(values).map(([key, value]) => ({
     key,
     scope: { scope: 'global', scopeId: '' } as const,
     value,

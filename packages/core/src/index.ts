@@ -46,6 +46,7 @@ export {
   effectiveName,
   exportName,
   readBundle,
+  settingsName,
   type Bundle,
   type BundledSetting,
   type BundleHeader,
@@ -265,7 +266,7 @@ export {
   type ScopeRef,
   type ScopeRequest,
 } from './scope.ts';
-export { readJsonDocument, readStrictJson, shorten } from './strict-json.ts';
+export { readJsonDocument, readLongDocument, readStrictJson, shorten, type LongDocument } from './strict-json.ts';
 export {
   isMasked,
   joinPaths,

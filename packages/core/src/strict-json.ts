@@ -23,6 +23,32 @@ export function readJsonDocument(text: string): JsonObject {
   return isJsonObject(value) ? value : refuseDocument('json', 'line 1, column 1', 'it is no object');
 }
 
+/** A document that is an object, one of whose lists may be long. */
+export interface LongDocument {
+  /** What stands in it besides the items of that list, which is empty here. */
+  readonly members: JsonObject;
+  /** The items, read anew each time that they are gone through; undefined where there is no such list. */
+  readonly items: Iterable<JsonValue> | undefined;
+}
+
+/**
+ * Reads a JSON document that is an object, one of whose lists is too long to be held: checked here, and read again item by item.
+ * @param list the name of the list.
+ * @throws ConfigurationError `malformed_document`.
+ */
+export function readLongDocument(text: string, list: string): LongDocument {
+  let start: number | undefined;
+  const members = new Reader(text).members((name, reader) => {
+    if (name !== list || !reader.isAtList()) return undefined;
+    start = reader.at;
+    reader.skipItems();
+    return [];
+  });
+  const from = start;
+  if (from === undefined) return { members, items: undefined };
+  return { members, items: { [Symbol.iterator]: () => new Reader(text, from).items() } };
+}
+
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const words: Readonly<Record<string, JsonValue>> = { true: true, false: false, null: null };
 const word = /[a-zA-Z]+/y;
@@ -32,17 +58,52 @@ const backslash = 0x5c;
 
 class Reader {
   readonly #text: string;
-  #at = 0;
+  #at: number;
 
-  constructor(text: string) {
+  constructor(text: string, at = 0) {
     this.#text = text;
+    this.#at = at;
+  }
+
+  /** How far it has read. */
+  get at(): number {
+    return this.#at;
   }
 
   document(): JsonValue {
     const value = this.#value(0);
+    this.#end();
+    return value;
+  }
+
+  /** The members of a document that is an object. @param read reads the value of a member in another way than all others. */
+  members(read: (name: string, reader: Reader) => JsonValue | undefined): JsonObject {
+    this.#skip();
+    if (this.#text[this.#at] !== '{') return readJsonDocument(this.#text);
+    const object = this.#object(1, (name) => read(name, this) ?? this.#value(1));
+    this.#end();
+    return object;
+  }
+
+  isAtList(): boolean {
+    this.#skip();
+    return this.#text[this.#at] === '[';
+  }
+
+  /** The items of the list of a member, which begins here. */
+  items(): Generator<JsonValue, void> {
+    return this.#items(2);
+  }
+
+  /** Goes past the list that begins here, and checks it. */
+  skipItems(): void {
+    const items = this.items();
+    while (items.next().done !== true);
+  }
+
+  #end(): void {
     this.#skip();
     if (this.#at < this.#text.length) this.#refuse('there is more after its end');
-    return value;
   }
 
   #value(depth: number): JsonValue {
@@ -51,7 +112,7 @@ class Reader {
       case '{':
         return this.#object(depth + 1);
       case '[':
-        return this.#array(depth + 1);
+        return [...this.#items(depth + 1)];
       case '"':
         return this.#string();
       default:
@@ -59,7 +120,7 @@ class Reader {
     }
   }
 
-  #object(depth: number): JsonValue {
+  #object(depth: number, read: (name: string) => JsonValue = () => this.#value(depth)): JsonObject {
     this.#enter(depth);
     const object: Record<string, JsonValue> = {};
     if (this.#takes('}')) return object;
@@ -70,20 +131,18 @@ class Reader {
       const name = this.#string();
       if (Object.hasOwn(object, name)) this.#refuse(`the name ${JSON.stringify(name)} stands there twice`, start);
       if (!this.#takes(':')) this.#refuse('a colon is expected');
-      setProperty(object, name, this.#value(depth));
+      setProperty(object, name, read(name));
     } while (this.#takes(','));
     if (!this.#takes('}')) this.#refuse('a comma or } is expected');
     return object;
   }
 
-  #array(depth: number): JsonValue {
+  *#items(depth: number): Generator<JsonValue, void> {
     this.#enter(depth);
-    const array: JsonValue[] = [];
-    if (this.#takes(']')) return array;
-    do array.push(this.#value(depth));
+    if (this.#takes(']')) return;
+    do yield this.#value(depth);
     while (this.#takes(','));
     if (!this.#takes(']')) this.#refuse('a comma or ] is expected');
-    return array;
   }
 
   #enter(depth: number): void {

@@ -1,5 +1,6 @@
 /** Owns what a document would change: which addresses, to which values, and which of its entries cannot be at all. */
 import {
+  collectionOf,
   ConfigurationError,
   formatAddress,
   formatScope,
@@ -14,6 +15,7 @@ import {
   scopes,
   spreadEntries,
   type Address,
+  type Bundle,
   type JsonValue,
   type Permission,
   type ScopeRef,
@@ -21,7 +23,7 @@ import {
 import type { Actor } from './actor.ts';
 import { requirePermission } from './access.ts';
 import type { Context } from './context.ts';
-import type { OpenedBundle, OpenedSetting } from './import-secrets.ts';
+import { openSettings, type OpenedSetting } from './import-secrets.ts';
 import { actionOf, type ValueChange } from './intent.ts';
 import { withoutSecretNames } from './secrets/refused-secrets.ts';
 import { readLayersAt, readScopesBelow } from './store/exports.ts';
@@ -55,33 +57,47 @@ export interface TargetOptions {
 
 /**
  * The changes that a document asks for at its addresses, and with `replace` the removal of what is stored besides.
- * @throws ConfigurationError `invalid_argument` for a scope that a document of several cannot go to, `replaces_everything`, `not_permitted`.
+ * @param passphrase opens its secrets, where it was sealed with one.
+ * @throws ConfigurationError `invalid_argument` for a scope that a document of several cannot go to, `replaces_everything`, `not_permitted`,
+ *   and what secrets are refused for that concern the whole document.
  */
 export async function changesOf(
   context: Context,
   actor: Actor,
-  bundle: OpenedBundle,
+  bundle: Bundle,
+  passphrase: string | undefined,
   options: TargetOptions,
 ): Promise<ImportChanges> {
-  const settings = retargeted(bundle, options.scope);
+  if (options.scope !== undefined) requireOneScope(bundle, options.scope);
   const now = await readNow(context.db);
   const changes: ValueChange[] = [];
   const failures: Failure[] = [];
-  const omitted = settings.filter(({ isOmitted }) => isOmitted);
+  const omitted: Address[] = [];
+  const places = new Map<string, ScopeRef>();
+  // Only what is in a collection can be named in two ways.
+  const entries = new Set<string>();
   let expired = 0;
-  const named = new Set<string>();
-  for (const change of settings.filter(({ isOmitted }) => !isOmitted).flatMap(toChanges)) {
-    const isNew = named.size < named.add(formatAddress(change)).size;
-    if ('error' in change)
-      failures.push({ ...change, error: await withoutSecretNames(context, change.key, change.error) });
-    else if (!isNew) failures.push(toFailure(change, 'it stands there twice, as an entry and in its collection'));
-    else if (change.expiresAt !== undefined && change.expiresAt <= now) expired += 1;
-    else changes.push(change);
+  for await (const setting of openSettings(context, actor, bundle, passphrase)) {
+    const { key, scope: own, isOmitted } = setting;
+    const scope = options.scope ?? own;
+    places.set(nameOf(scope), scope);
+    if (isOmitted) {
+      omitted.push({ key: String(key), ...scope });
+      continue;
+    }
+    for (const change of toChanges({ ...setting, scope })) {
+      const isNew = collectionOf(change.key) === undefined || entries.size < entries.add(formatAddress(change)).size;
+      if ('error' in change)
+        failures.push({ ...change, error: await withoutSecretNames(context, change.key, change.error) });
+      else if (!isNew) failures.push(toFailure(change, 'it stands there twice, as an entry and in its collection'));
+      else if (change.expiresAt !== undefined && change.expiresAt <= now) expired += 1;
+      else changes.push(change);
+    }
   }
   if (options.replace) {
     // What is refused, and what was left out, stays as it is.
-    const kept = [...failures, ...omitted.map(({ key, scope }) => ({ key: String(key), ...scope }))];
-    changes.push(...(await removals(context, actor, bundle, options, settings, changes, kept)));
+    const kept = [...failures, ...omitted];
+    changes.push(...(await removals(context, actor, bundle, options, places, changes, kept)));
   }
   const permitted = await permittedChanges(context, actor, changes, ['import']);
   return {
@@ -91,16 +107,20 @@ export async function changesOf(
   };
 }
 
-function retargeted({ settings, selection }: OpenedBundle, scope: ScopeRef | undefined): readonly OpenedSetting[] {
-  if (scope === undefined) return settings;
-  const other = settings.find((one) => !sameScope(one.scope, settings[0]?.scope ?? one.scope));
-  if (selection?.subtree === true || other !== undefined) {
-    throw new ConfigurationError('invalid_argument', {
-      argument: 'scope',
-      problem: `the document is of several scopes and cannot go to ${formatScope(scope)} alone; leave the scope out, or export one scope`,
-    });
+function requireOneScope({ settings, selection }: Bundle, scope: ScopeRef): void {
+  if (selection?.subtree !== true && isOfOneScope(settings)) return;
+  throw new ConfigurationError('invalid_argument', {
+    argument: 'scope',
+    problem: `the document is of several scopes and cannot go to ${formatScope(scope)} alone; leave the scope out, or export one scope`,
+  });
+}
+
+function isOfOneScope(settings: Bundle['settings']): boolean {
+  let first: ScopeRef | undefined;
+  for (const { scope } of settings) {
+    if (!sameScope(scope, (first ??= scope))) return false;
   }
-  return settings.map((setting) => ({ ...setting, scope }));
+  return true;
 }
 
 /** The change that a setting asks for; several for a collection with its entries as one value. */
@@ -144,9 +164,9 @@ function toChange({ key, scope, value, expiresAt, place, secrets }: OpenedSettin
 async function removals(
   context: Context,
   actor: Actor,
-  { selection }: OpenedBundle,
+  { selection }: Bundle,
   { scope, force }: TargetOptions,
-  settings: readonly OpenedSetting[],
+  places: ReadonlyMap<string, ScopeRef>,
   changes: readonly ValueChange[],
   kept: readonly Address[],
 ): Promise<ValueChange[]> {
@@ -155,7 +175,7 @@ async function removals(
   const top: ScopeRef = scope ?? selection ?? { scope: 'global', scopeId: '' };
   const isWhole = scope === undefined && selection?.subtree === true;
   const everywhere = isWhole && top.scope === 'global';
-  const named = new Map([[nameOf(top), top], ...settings.map((one) => [nameOf(one.scope), one.scope] as const)]);
+  const named = new Map([[nameOf(top), top], ...places]);
   if (isWhole && !everywhere) {
     for (const below of await readScopesBelow(db, environment, top, revision)) named.set(nameOf(below), below);
   }
@@ -203,7 +223,9 @@ export async function permittedChanges(
     permitted = await filterPermitted(context, actor, action, permitted, (change) => change);
   for (const action of new Set(changes.map(actionOf))) {
     const asked = permitted.filter((change) => actionOf(change) === action);
-    const allowed = new Set(await filterPermitted(context, actor, action, asked, (change) => change));
+    const answer = await filterPermitted(context, actor, action, asked, (change) => change);
+    if (answer.length === asked.length) continue;
+    const allowed = new Set(answer);
     permitted = permitted.filter((change) => actionOf(change) !== action || allowed.has(change));
   }
   if (permitted.length === changes.length) return { changes, failures: [] };

@@ -4,13 +4,15 @@ import {
   ConfigurationError,
   exportName,
   isConfigurationError,
+  isJsonArray,
   parseId,
   propertyOf,
   readBundle,
   readDotenv,
-  readJsonDocument,
+  readLongDocument,
   readStrictJson,
   refuseDocument,
+  settingsName,
   utf8Length,
   withoutMark,
   type Bundle,
@@ -18,6 +20,7 @@ import {
   type DotenvEntry,
   type JsonObject,
   type JsonValue,
+  type LongDocument,
 } from '@strata/core';
 import { looksLikeJson } from './export-text.ts';
 
@@ -55,12 +58,18 @@ export async function readImport(data: unknown, format: DocumentFormat, verify: 
 
 const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
-const readers: Readonly<Record<DocumentFormat, (text: string) => JsonObject | Promise<JsonObject>>> = {
-  json: readJsonDocument,
+const readers: Readonly<Record<DocumentFormat, (text: string) => LongDocument | Promise<LongDocument>>> = {
+  json: (text) => readLongDocument(text, settingsName),
   // The reader of YAML is loaded by those who need it.
-  yaml: async (text) => (await import('./yaml-document.ts')).readYamlDocument(text),
-  env: readEnvDocument,
+  yaml: async (text) => held((await import('./yaml-document.ts')).readYamlDocument(text)),
+  env: (text) => held(readEnvDocument(text)),
 };
+
+/** A document that was read as a whole. */
+function held(members: JsonObject): LongDocument {
+  const items = propertyOf(members, settingsName);
+  return { members, items: isJsonArray(items) ? items : undefined };
+}
 
 /** The document that a .env file stands for: an export where our notes say so, else an object of its names. */
 function readEnvDocument(text: string): JsonObject {

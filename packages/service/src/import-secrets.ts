@@ -28,29 +28,22 @@ export interface OpenedSetting extends BundledSetting {
   readonly refusal?: ConfigurationError;
 }
 
-/** A document, with its secrets in the clear. */
-export interface OpenedBundle extends Bundle {
-  readonly settings: readonly OpenedSetting[];
-}
-
 /**
- * Opens the secrets of a document. Those of a single setting that cannot be opened are told with it.
+ * The settings of a document, opened one after the other. Where secrets cannot be opened, their setting tells why.
  * @throws ConfigurationError `passphrase_wrong`, `document_unsupported`; `unavailable` where the database is away.
  */
-export async function openBundle(
+export async function* openSettings(
   context: Context,
   actor: Actor,
   bundle: Bundle,
   passphrase: string | undefined,
-): Promise<OpenedBundle> {
+): AsyncGenerator<OpenedSetting, void> {
   const { encryption, environment = context.environment } = bundle;
   const seal = encryption === undefined ? undefined : await PassphraseSeal.of(encryption, passphrase);
   const from = parseId(environment, 'environment');
   const open = (value: JsonValue, place: SealedPlace): Opened | Promise<Opened> =>
     seal === undefined ? openForeign(context, actor, bundle, from, value, place) : seal.open(value, place, from);
-  const settings: OpenedSetting[] = [];
-  for (const setting of bundle.settings) settings.push(await openSetting(setting, open));
-  return { ...bundle, settings };
+  for (const setting of bundle.settings) yield await openSetting(setting, open);
 }
 
 async function openSetting(

@@ -4,10 +4,9 @@ import type { Actor } from './actor.ts';
 import { requireBreakGlass } from './break-glass.ts';
 import { begin, type Context } from './context.ts';
 import { parseFormat } from './export-selection.ts';
-import { changesOf } from './import-changes.ts';
+import { changesOf, type TargetOptions } from './import-changes.ts';
 import { originOf, readImport } from './import-document.ts';
 import type { ImportIntent } from './import-plan.ts';
-import { openBundle } from './import-secrets.ts';
 import { ImportRun, type ImportProgress, type ImportResult } from './import-run.ts';
 import { parsePassphrase } from './passphrase.ts';
 import { requireVisibility } from './visibility.ts';
@@ -68,8 +67,9 @@ export async function importConfig(
   // Reading a large document is work, which nobody is given who may import nowhere.
   await requireVisibility(context, actor, 'import');
   const passphrase = parsePassphrase(options.passphrase);
-  const bundle = await openBundle(context, actor, await readImport(data, parseFormat(format), verify), passphrase);
-  const asked = await changesOf(context, actor, bundle, { scope: target, replace: mode === 'replace', force });
+  const bundle = await readImport(data, parseFormat(format), verify);
+  const into: TargetOptions = { scope: target, replace: mode === 'replace', force };
+  const asked = await changesOf(context, actor, bundle, passphrase, into);
   await requireBreakGlass(context, actor, asked.changes, breakGlass);
   const importing: ImportIntent = { actor, comment: options.comment ?? originOf(bundle), force, breakGlass };
   const run = new ImportRun(context, importing, options.onProgress, asked.changes.length);
