@@ -1,5 +1,5 @@
 /** Owns the form of an effective value outside this process: its name, its text, and the seal that only the store's processes can make. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { deepFreeze, readJson, scopes, type JsonValue, type ScopeRef, type ScopeRequest } from '@strata/core';
 import { builtInDefinitions } from '@strata/core/schema';
 import { sha256 } from './digest.ts';
@@ -31,11 +31,11 @@ const sealLength = 43;
 
 /** Names, writes and reads the entries of one environment of one store. */
 export class EntryCodec {
-  readonly #secret: Buffer;
+  readonly #secret: KeyObject;
   readonly #place: string;
 
   constructor(identity: StoreIdentity, environment: string) {
-    this.#secret = Buffer.from(identity.cacheSecret, 'hex');
+    this.#secret = createSecretKey(identity.cacheSecret, 'hex');
     this.#place = tuple([form, identity.id, environment]);
   }
 

@@ -4,6 +4,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   type KeyObject,
@@ -33,16 +34,16 @@ const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 export function auditKeyOf(secret: Uint8Array): AuditKey {
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', secret, new Uint8Array(), `strata audit ${purpose}`, 32));
-  const rows = derive('rows');
-  const seals = derive('seals');
+  const rows = createSecretKey(derive('rows'));
+  const seals = createSecretKey(derive('seals'));
   const der = Buffer.concat([pkcs8Prefix, derive('checkpoints')]);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   const id = createHash('sha256').update(spki).digest('hex').slice(0, 16);
   // The rows of one statement share a nonce.
   let last = { nonce: '', key: rows };
-  const keyOf = (nonce: string): Buffer => {
-    if (last.nonce !== nonce) last = { nonce, key: hmac(rows, nonce) };
+  const keyOf = (nonce: string): KeyObject => {
+    if (last.nonce !== nonce) last = { nonce, key: createSecretKey(hmac(rows, nonce)) };
     return last.key;
   };
   return {
@@ -59,7 +60,8 @@ export function auditKeyOf(secret: Uint8Array): AuditKey {
   };
 }
 
-function hmac(key: Buffer, text: string): Buffer {
+/** @param key a key object: one of bytes would be made into one for each call, which takes longer than the code itself. */
+function hmac(key: KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 

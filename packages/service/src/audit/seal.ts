@@ -75,13 +75,14 @@ async function sealPage(sql: Sql, environment: string, key: AuditKey, after: num
   let last: Pick<ChainEnd, 'number' | 'chain'> = end;
   for (const { auditId, row, isSealed } of waiting) {
     if (isSealed) continue;
-    const why = row === undefined ? 'the row is gone' : reasonAgainst(row, key, end.hasBegun);
+    const text = row === undefined ? '' : auditRowText(row);
+    const why = row === undefined ? 'the row is gone' : reasonAgainst(row, text, key, end.hasBegun);
     if (row === undefined || why !== undefined) {
       refused.push({ auditId, why: why ?? '' });
       continue;
     }
     const number = last.number + 1;
-    const chain = nextAuditLink(sha256, last.chain, number, auditRowText(row), row.mac);
+    const chain = nextAuditLink(sha256, last.chain, number, text, row.mac);
     const mac = key.sealMac(auditSealText(environment, number, auditId, chain));
     seals.push({ number, auditId, chain, keyId: key.id, mac });
     last = { number, chain };
@@ -94,13 +95,14 @@ async function sealPage(sql: Sql, environment: string, key: AuditKey, after: num
 /**
  * Why a row cannot be vouched for; undefined where nothing speaks against it. Rows without a code are of before there were keys, and only
  * as long as the chain has not begun.
+ * @param text that of the row.
  */
-export function reasonAgainst(row: StoredAuditRow, key: AuditKey, hasBegun: boolean): string | undefined {
+export function reasonAgainst(row: StoredAuditRow, text: string, key: AuditKey, hasBegun: boolean): string | undefined {
   if (row.mac === null || row.macKey === null || row.macNonce === null) {
     return hasBegun ? 'it carries no code, so no process with the key wrote it' : undefined;
   }
   if (key.id !== row.macKey) return `it is authenticated with the key ${row.macKey}, which is not known here`;
-  return key.rowMac(row.macNonce, auditRowText(row)) === row.mac ? undefined : 'its code is not that of its contents';
+  return key.rowMac(row.macNonce, text) === row.mac ? undefined : 'its code is not that of its contents';
 }
 
 /** Where the chain ends now. @throws ConfigurationError `audit_chain_broken`. */

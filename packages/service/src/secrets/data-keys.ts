@@ -1,5 +1,5 @@
 /** Owns the data keys of a store: what encrypts and authenticates, each for one purpose, unwrapped once by each process. */
-import { hkdfSync, randomBytes } from 'node:crypto';
+import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 import { ConfigurationError, isConfigurationError } from '@strata/core';
 import type { Database, Sql } from '../db/database.ts';
 import {
@@ -22,6 +22,8 @@ export interface DataKey {
   readonly purpose: string;
   /** 32 bytes. */
   readonly bytes: Buffer;
+  /** The same as the cryptography takes them: it would make one of these of bytes, for each call, which takes longer than a short text. */
+  readonly key: KeyObject;
 }
 
 /** How the use of data keys is bounded. */
@@ -280,7 +282,7 @@ export class DataKeys {
     if (keys === undefined) throw missingKey(kekId, `there is no key in ${this.#source.name}`);
     const bytes = Buffer.from(await this.#ask('unwrap', () => keys.unwrap({ keyId: kekId, wrapped }, { dataKeyId: id, purpose }))); // prettier-ignore
     if (bytes.length !== 32) throw new ConfigurationError('data_key_damaged', { id, keyId: kekId });
-    return { id, purpose, bytes };
+    return { id, purpose, bytes, key: createSecretKey(bytes) };
   }
 
   async #wrap(

@@ -1,5 +1,12 @@
 /** Owns the secrets in values: sealed for one place in the store, opened for those who may, and told apart without being shown. */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
 import {
   canonicalJson,
   ConfigurationError,
@@ -69,8 +76,9 @@ export class Vault {
   readonly #keys: DataKeys;
   readonly #environment: string;
   /** Of this process alone, for what it keeps in memory and tells apart. */
-  readonly #own = randomBytes(32);
+  readonly #own = createSecretKey(randomBytes(32));
   #sealing: { readonly key: DataKey; left: number; readonly until: number } | undefined;
+  #digesting: { readonly bytes: Buffer; readonly key: KeyObject } | undefined;
 
   constructor(keys: DataKeys, environment: string) {
     this.#keys = keys;
@@ -102,9 +110,10 @@ export class Vault {
 
   /** A digest that nobody can try guesses on who does not have the keys. */
   digest(text: string): string {
-    const key = this.#keys.derived(purpose);
-    if (key === undefined) throw new SecretsNeeded();
-    return createHmac('sha256', key).update(text).digest('hex');
+    const bytes = this.#keys.derived(purpose);
+    if (bytes === undefined) throw new SecretsNeeded();
+    if (this.#digesting?.bytes !== bytes) this.#digesting = { bytes, key: createSecretKey(bytes) };
+    return createHmac('sha256', this.#digesting.key).update(text).digest('hex');
   }
 
   /** What stands for a value with secrets in the hash of its version. */
@@ -123,9 +132,9 @@ export class Vault {
     });
   }
 
-  #sealText({ id, bytes }: DataKey, text: string, place: SealedPlace, path: Path): string {
+  #sealText({ id, key }: DataKey, text: string, place: SealedPlace, path: Path): string {
     const nonce = randomBytes(nonceLength);
-    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(secretBinding(this.#environment, place, path));
+    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(secretBinding(this.#environment, place, path));
     const sealed = Buffer.concat([cipher.update(padded(text)), cipher.final(), cipher.getAuthTag()]);
     return [format, id, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
   }
@@ -238,7 +247,7 @@ function openText(
   if (key === undefined) throw damaged(place, path, `the store has no data key ${id}`);
   let plain: string;
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: tagLength });
+    const decipher = createDecipheriv('aes-256-gcm', key.key, nonce, { authTagLength: tagLength });
     decipher.setAAD(secretBinding(environment, place, path)).setAuthTag(sealed.subarray(-tagLength));
     plain = Buffer.concat([decipher.update(sealed.subarray(0, -tagLength)), decipher.final()]).toString();
   } catch {
