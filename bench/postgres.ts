@@ -54,8 +54,11 @@ export async function startPostgres(): Promise<Cluster> {
     rmSync(directory, { recursive: true, force: true });
     throw new Error(`PostgreSQL did not start:\n${log.slice(-30).join('')}`, { cause: error });
   }
-  const pool = (size: number): pg.Pool =>
-    new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', password: 'postgres', database: 'postgres', max: size });
+  const pool = (size: number): pg.Pool => {
+    const config = { host: '127.0.0.1', port, user: 'postgres', password: 'postgres', database: 'postgres', max: size };
+    // A pool ends its connections without waiting for the server, which may be stopped before it has read that.
+    return new pg.Pool(config).on('error', () => undefined);
+  };
   const stop = async (): Promise<void> => {
     await server.stop();
     rmSync(directory, { recursive: true, force: true });

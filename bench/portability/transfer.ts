@@ -61,20 +61,21 @@ try {
     await compare('Export, per key', [exporting, copyingOut], [goal(exporting, copyingOut)], effort),
     await compare('Import, per key', [importing, copyingIn], [goal(importing, copyingIn)], effort),
   ];
-  const memory = (what: 'export' | 'import'): Contender => ({
-    name: `\`${what}\` in a process of its own`,
-    run: () => megabytesOf(what, what === 'export' ? 'default' : next(), what === 'export' ? '/dev/null' : file),
+  const memory = (what: 'export' | 'import', ...options: string[]): Contender => ({
+    name: [`\`${what}\` in a process of its own`, ...options.map((option) => `with \`node ${option}\``)].join(' '),
+    run: () =>
+      megabytesOf(options, what, what === 'export' ? 'default' : next(), what === 'export' ? '/dev/null' : file),
   });
   const idle: Contender = {
     name: 'a process that has only connected',
-    run: () => megabytesOf('nothing', 'default', ''),
+    run: () => megabytesOf([], 'nothing', 'default', ''),
   };
-  const [out, into] = [memory('export'), memory('import')];
+  const [out, into, frugal] = [memory('export'), memory('import'), memory('import', '--optimize-for-size')];
   comparisons.push(
     await compare(
       'Most memory taken',
-      [idle, out, into],
-      [out, into].map(({ name }) => ({ id: 'portability', subject: name, measure: 'megabytes', must: 300 })),
+      [idle, out, into, frugal],
+      [out, into, frugal].map(({ name }) => ({ id: 'portability', subject: name, measure: 'megabytes', must: 300 })),
       { unit: 'megabytes', operations: 1, rounds: 3 },
     ),
   );
@@ -113,9 +114,22 @@ try {
     }
   }
 
-  async function megabytesOf(what: string, environment: string, at: string): Promise<number> {
+  async function megabytesOf(
+    options: readonly string[],
+    what: string,
+    environment: string,
+    at: string,
+  ): Promise<number> {
     const program = fileURLToPath(new URL('./transfer-process.ts', import.meta.url));
-    const output = execFileSync(process.execPath, ['--conditions=source', program, what, cluster.url, environment, at]);
+    const output = execFileSync(process.execPath, [
+      ...options,
+      '--conditions=source',
+      program,
+      what,
+      cluster.url,
+      environment,
+      at,
+    ]);
     return Promise.resolve(Number(output.toString().trim()));
   }
 } finally {
