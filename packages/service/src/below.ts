@@ -1,13 +1,12 @@
 /** Owns the look downwards: which stored layers below a change would become invalid by it. */
-import { type BrokenLayer } from './validation.ts';
-import { type ValidationProblem } from './validation.ts';
-import { effectiveValue } from './effective-value.ts';
-import { type ValueChange } from './intent.ts';
 import { formatAddress, sameScope, type Address, type JsonValue, type ScopeRef } from '@strata/core';
 import type { Context } from './context.ts';
+import { effectiveValue } from './effective-value.ts';
 import { HeadMemory, HeadView } from './heads.ts';
+import type { ValueChange } from './intent.ts';
 import { readProgress } from './store/counter.ts';
 import { readLayersOfKey, type Head } from './store/settings.ts';
+import type { BrokenLayer, ValidationProblem } from './validation.ts';
 
 const pageSize = 500;
 /** How many broken layers are listed. */
@@ -33,9 +32,10 @@ export async function findNewlyBroken(
   const broken: BrokenLayer[] = [];
   const quiet = new Map<string, number>();
   for (const key of new Set(changes.map((change) => change.key))) {
-    const scopes = changes.filter((change) => change.key === key && change.scope !== 'user');
     const rule = after.rules.byKey.get(key);
-    if (rule === undefined || rule.validator.propertywise || scopes.length === 0) continue;
+    if (rule === undefined || rule.validator.propertywise) continue;
+    const scopes = changes.filter((change) => change.key === key && change.scope !== 'user');
+    if (scopes.length === 0) continue;
     quiet.set(key, (await readProgress(context.db)).revision);
     for await (const layer of layersOf(context, key, before, after)) {
       if (broken.length >= listed) break;
