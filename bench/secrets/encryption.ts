@@ -1,5 +1,5 @@
 /** Owns the benchmark of secrets (P24): reads and writes of them beside the same ones of plain values, and wrapping their keys anew. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ function writes(name: string, service: ConfigurationManagementService, key: stri
 
 /** What no read of a secret can do without. */
 function decryption(): Contender {
-  const [key, nonce] = [randomBytes(32), randomBytes(12)];
+  const [key, nonce] = [createSecretKey(randomBytes(32)), randomBytes(12)];
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   const sealed = Buffer.concat([cipher.update(JSON.stringify(newValue())), cipher.final()]);
   const tag = cipher.getAuthTag();

@@ -224,7 +224,7 @@ export class EffectiveValueCache {
       if (held.revision > revision && this.#isFresh(held)) return true;
       this.#drop(held);
     }
-    const bytes = entryBytes + key.length + jsonSize(value) + (from.secret?.bytes().length ?? 0);
+    const bytes = entryBytes + key.length + jsonSize(value) + (from.secret?.size ?? 0);
     if (bytes > this.#bounds.maxBytes) return true;
     const { ttl } = this.#bounds;
     this.#add({

@@ -44,17 +44,29 @@ export interface Opened {
 /** Says inside the service that an intent holds secrets and that what they take is not at hand yet; see `withSecrets`. */
 export class SecretsNeeded extends Error {}
 
+interface SealedParts {
+  readonly nonce: Buffer;
+  readonly tag: Buffer;
+  readonly sealed: Buffer;
+}
+
 /** An effective value in memory, out of the sight of whatever looks at that. */
 export class HeldSecret {
-  readonly #sealed: Buffer;
+  readonly #parts: SealedParts;
 
-  constructor(sealed: Buffer) {
-    this.#sealed = sealed;
+  constructor(parts: SealedParts) {
+    this.#parts = parts;
+  }
+
+  /** How many bytes it takes. */
+  get size(): number {
+    const { nonce, tag, sealed } = this.#parts;
+    return nonce.length + tag.length + sealed.length;
   }
 
   /** @internal */
-  bytes(): Buffer {
-    return this.#sealed;
+  parts(): SealedParts {
+    return this.#parts;
   }
 }
 
@@ -188,15 +200,14 @@ export class Vault {
     const nonce = randomBytes(nonceLength);
     const cipher = createCipheriv('aes-256-gcm', this.#own, nonce);
     const sealed = Buffer.concat([cipher.update(JSON.stringify(value)), cipher.final()]);
-    return new HeldSecret(Buffer.concat([nonce, cipher.getAuthTag(), sealed]));
+    return new HeldSecret({ nonce, tag: cipher.getAuthTag(), sealed });
   }
 
   /** The value that was kept. */
   release(held: HeldSecret): JsonValue {
-    const bytes = held.bytes();
-    const decipher = createDecipheriv('aes-256-gcm', this.#own, bytes.subarray(0, nonceLength));
-    decipher.setAuthTag(bytes.subarray(nonceLength, nonceLength + tagLength));
-    const plain = decipher.update(bytes.subarray(nonceLength + tagLength), undefined, 'utf8') + decipher.final('utf8');
+    const { nonce, tag, sealed } = held.parts();
+    const decipher = createDecipheriv('aes-256-gcm', this.#own, nonce).setAuthTag(tag);
+    const plain = decipher.update(sealed, undefined, 'utf8') + decipher.final('utf8');
     return deepFreeze(readJson(plain));
   }
 }
