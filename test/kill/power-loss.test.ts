@@ -11,7 +11,7 @@ import { quickPlace } from './quick-place.ts';
 import type { DiskOptions } from './simulated-disk.ts';
 import { inTier, killsPerStore, loopTimeout } from './tier.ts';
 
-const losses = inTier({ quick: 4, ci: 20, soak: 500 });
+const losses = inTier({ quick: 4, ci: 40, soak: 500 });
 
 let directory: string;
 let root: string;
@@ -81,7 +81,7 @@ describe('an embedded store that loses power', () => {
   it(
     'opens when that was while it was made',
     async () => {
-      for (let run = 0; run < inTier({ quick: 1, ci: 5, soak: 50 }); run += 1) {
+      for (let run = 0; run < inTier({ quick: 1, ci: 10, soak: 50 }); run += 1) {
         const writer = new WriterProcess({ store: { embedded: { dataDir } }, run }, { root, shadow, writeBack: 0.5 });
         await wait(500 + Math.random() * 3000);
         await writer.kill();
@@ -110,7 +110,7 @@ describe('an embedded store that loses power', () => {
 });
 
 describe('an embedded store whose disk fails to sync', () => {
-  const failures = inTier({ quick: 3, ci: 8, soak: 200 });
+  const failures = inTier({ quick: 3, ci: 15, soak: 200 });
 
   it(
     `acknowledges nothing more, and has all that it acknowledged after a loss of power, at ${String(failures)} syncs`,

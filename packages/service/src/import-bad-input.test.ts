@@ -107,6 +107,20 @@ const cases: readonly Case[] = [
     'malformed_document',
     'settings[1] (a): a at org o stands there twice, first as settings[0] (a)',
   ],
+  [
+    'an address twice, among others in order',
+    'json',
+    document({
+      settings: [
+        { key: 'a', ...org, value: 1 },
+        { key: 'b', ...org, value: 1 },
+        { key: 'a', scope: 'org', scopeId: 'p', value: 1 },
+        { key: 'a', ...org, value: 2 },
+      ],
+    }),
+    'malformed_document',
+    'settings[3] (a): a at org o stands there twice, first as settings[0] (a)',
+  ],
   ['an alias bomb', 'yaml', bomb, 'malformed_document', 'its aliases grow beyond bounds'],
   ['a tag', 'yaml', 'a: !!js/function "x"', 'malformed_document', 'at line 1, column 4: '],
   ['bytes', 'yaml', 'a: !!binary aGVs', 'malformed_document', 'at line 1, column '],
